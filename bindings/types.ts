@@ -1,0 +1,172 @@
+/** Number type of a native optimizer: `float32` is the product, `float64` the reference. */
+export type Precision = 'float32' | 'float64';
+
+export type FloatArray = Float32Array | Float64Array;
+
+/**
+ * Shape of the hierarchical RNN optimizer (Wichrowska et al. 2017). Everything that changes the size or the meaning of
+ * a meta-parameter is here; everything else is an option of a run.
+ */
+export interface Architecture {
+  /** 1: parameter RNN only; 2: plus a tensor RNN; 3: plus a global RNN. */
+  readonly levels: 1 | 2 | 3;
+  /** Hidden units of the parameter RNN, 1–32. */
+  readonly parameterHidden: number;
+  /** Hidden units of the tensor RNN, 1–256; 0 with one level. */
+  readonly tensorHidden: number;
+  /** Hidden units of the global RNN, 1–256; 0 with fewer than three levels. */
+  readonly globalHidden: number;
+  /** Momentum timescales S, 1–5. With S = 1 the gradient is not averaged. */
+  readonly timescales: number;
+  /** Inputs m_s·m_{s+1}. */
+  readonly gradientProducts: boolean;
+  /** Inputs ln λ_s − mean over s. */
+  readonly relativeLogMagnitude: boolean;
+  /** Input η − mean η. */
+  readonly relativeLearningRate: boolean;
+  /** Input relu(η − ln 1) − relu(ln 1e-6 − η). */
+  readonly extremeRateIndicator: boolean;
+  /** Input η − ln 1e-3. */
+  readonly absoluteLearningRate: boolean;
+  /** Direction gets a learned linear term in the scaled gradients. */
+  readonly gradientShortcut: boolean;
+  /** Gradients are taken at a lookahead point. */
+  readonly attention: boolean;
+  /** The decay of λ is β_λ^(2^−s) instead of one β_λ for all timescales. */
+  readonly scaleDecayPerTimescale: boolean;
+  /** What mean η is subtracted in the relative learning rate. */
+  readonly learningRateMean: 'problem' | 'tensor';
+  /** Upper bound of η_step. */
+  readonly maxLogLearningRate: number;
+}
+
+/** Number of inputs of the parameter RNN. */
+export function inputCount(a: Architecture): number {
+  const s = a.timescales;
+  return (
+    s +
+    (a.gradientProducts ? s - 1 : 0) +
+    (a.relativeLogMagnitude ? s : 0) +
+    (a.relativeLearningRate ? 1 : 0) +
+    (a.extremeRateIndicator ? 1 : 0) +
+    (a.absoluteLearningRate ? 1 : 0)
+  );
+}
+
+/**
+ * Meta-parameters that the native core needs, row-major, in double; the core rounds them to its precision. Gate columns
+ * are [reset | update], rows [inputs, hidden]. The biases of the cell are not here: they arrive with every step,
+ * already added to the injected bias.
+ */
+export interface ParameterCellWeights {
+  /** [inputs + hidden][2·hidden] */
+  readonly gateMatrix: Float64Array;
+  /** [inputs + hidden][hidden] */
+  readonly candidateMatrix: Float64Array;
+  /** [hidden] */
+  readonly initialHidden: Float64Array;
+  /** [hidden]: readout of the direction. */
+  readonly updateReadout: Float64Array;
+  /** [timescales]; zeros without the gradient shortcut. */
+  readonly updateShortcut: Float64Array;
+  /** [hidden] and [timescales]; zeros without attention. */
+  readonly attentionReadout: Float64Array;
+  readonly attentionShortcut: Float64Array;
+  /** [hidden] and scalar: σ(w·h + b) is the decay of λ. */
+  readonly scaleDecayReadout: Float64Array;
+  readonly scaleDecayBias: number;
+  /** [hidden] and scalar: σ(w·h + b) is the decay of the momenta. */
+  readonly inputDecayReadout: Float64Array;
+  readonly inputDecayBias: number;
+  /** [hidden] and scalar: change of the log learning rate. */
+  readonly learningRateReadout: Float64Array;
+  readonly learningRateBias: number;
+  /** γ_η itself (after the sigmoid), in [0, 1]. */
+  readonly learningRateMomentum: number;
+  /** o, added to η_step in the exponent of the step size. */
+  readonly stepSizeOffset: number;
+}
+
+/** Canonical per-coordinate state of one tensor: independent of block size, instruction set and thread count. */
+export interface TensorState {
+  /** [length][hidden] */
+  readonly hidden: FloatArray;
+  /** ḡ: [length][timescales]; all zero with one timescale. */
+  readonly momentum: FloatArray;
+  /** λ: [length][timescales]; 0 marks a coordinate that has never been advanced. */
+  readonly scale: FloatArray;
+  /** η: [length] */
+  readonly logLearningRate: FloatArray;
+  /** θ: [length]; only with attention, and only after the tensor's first step. */
+  readonly position?: FloatArray;
+}
+
+/** One step of several tensors. All arrays are indexed alike; `T` is the number of tensors in this step. */
+export interface NativeStepRequest {
+  /** Handles from `addTensor`, without repetition. */
+  readonly tensors: readonly number[];
+  /** Updated in place. With attention these hold φ. */
+  readonly parameters: readonly FloatArray[];
+  readonly gradients: readonly FloatArray[];
+  /** [T][3·hidden]: cell bias plus injected bias, columns [reset | update | candidate]. */
+  readonly biases: Float64Array;
+  /** Out, [T][hidden + inputs]: mean over the advanced coordinates of [h', x]. */
+  readonly means: Float64Array;
+  /** Out, [T]: coordinates advanced (finite gradient). 0: the tensor did not move. */
+  readonly advanced: Float64Array;
+  /** Multiplies the step (not the state). Finite, ≥ 0. */
+  readonly multiplier: number;
+  /** λ of θ ← θ − multiplier·(step + λ·θ). Finite, ≥ 0. */
+  readonly weightDecay: number;
+  /** Largest global gradient norm; `Infinity`: no clipping. */
+  readonly clipNorm: number;
+}
+
+export interface NativeStepReport {
+  /** Norm of all finite gradient entries before clipping; NaN unless `clipNorm` is finite. */
+  readonly gradientNorm: number;
+  /** Coordinates skipped because their gradient was not finite. */
+  readonly skipped: number;
+}
+
+export interface NativeOptimizerOptions {
+  readonly architecture: Architecture;
+  readonly precision: Precision;
+  readonly weights: ParameterCellWeights;
+  /** 0: as many as the process may use. */
+  readonly threads: number;
+}
+
+/** The native optimizer: state and step of the parameter level. One per optimizer; not usable from two places at once. */
+export interface NativeOptimizer {
+  /** Adds a tensor of `length` coordinates in its initial state; returns its handle. `logLearningRate` is η, one or per coordinate. */
+  addTensor(length: number, logLearningRate: number | FloatArray): number;
+  removeTensor(handle: number): void;
+  step(request: NativeStepRequest): NativeStepReport;
+  /**
+   * The same step off the event loop. Gradients are copied before it returns; parameters are written on the event loop
+   * when the step is complete, so the caller's buffers are never touched from another thread.
+   */
+  stepAsync(request: NativeStepRequest): Promise<NativeStepReport>;
+  exportTensor(handle: number): TensorState;
+  importTensor(handle: number, state: TensorState): void;
+  /** Forgets θ of a tensor (attention): the next step starts from the parameters given to it. */
+  resetPosition(handle: number): void;
+  /** Bytes of native memory held. */
+  readonly bytes: number;
+  dispose(): void;
+}
+
+export interface NativeInfo {
+  /** Version of the addon. */
+  readonly version: string;
+  /** Instruction set in use: 'baseline', 'avx2', 'avx512', 'neon'. */
+  readonly isa: string;
+  /** Compiled in and runnable on this machine. */
+  readonly isaAvailable: readonly string[];
+  /** Threads that `threads: 0` means. */
+  readonly threads: number;
+  readonly cuda: { readonly available: boolean; readonly reason: string };
+  /** Compiler and build type. */
+  readonly build: string;
+}

@@ -1,0 +1,18 @@
+// Float kernels for AVX-512 (F, DQ, BW, VL).
+#include "kernels.h"
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#define LO_ISA_NAMESPACE isa_avx512
+#include "kernels_float.inl"
+
+namespace lo {
+const Kernels<float>* avx512Kernels() {
+  static constexpr Kernels<float> kernels = {"avx512", &isa_avx512::advanceAny, &isa_avx512::applyChunk};
+  return &kernels;
+}
+}  // namespace lo
+#else
+namespace lo {
+const Kernels<float>* avx512Kernels() { return nullptr; }
+}  // namespace lo
+#endif

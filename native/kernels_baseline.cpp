@@ -1,0 +1,18 @@
+// Float kernels for the instructions that every CPU of the target has.
+#include "kernels.h"
+
+#if !(defined(__aarch64__) && defined(__ARM_NEON))
+#define LO_ISA_NAMESPACE isa_baseline
+#include "kernels_float.inl"
+
+namespace lo {
+const Kernels<float>* baselineKernels() {
+  static constexpr Kernels<float> kernels = {"baseline", &isa_baseline::advanceAny, &isa_baseline::applyChunk};
+  return &kernels;
+}
+}  // namespace lo
+#else
+namespace lo {
+const Kernels<float>* baselineKernels() { return nullptr; }
+}  // namespace lo
+#endif

@@ -1,0 +1,40 @@
+// Double kernels: the reference, one coordinate at a time, with the C library's functions.
+#include <cfloat>
+#include <limits>
+
+#include "kernels.h"
+#include "param_step.h"
+
+namespace lo {
+namespace isa_reference {
+namespace {
+
+using T = double;
+using P = double;
+
+struct Lanes {
+  using Mask = bool;
+  static constexpr std::size_t width = 1;
+  static constexpr unsigned fullMask = 1u;
+  static constexpr double largest = DBL_MAX;
+  static constexpr double notANumber = std::numeric_limits<double>::quiet_NaN();
+  static LO_INLINE P load(const T* p) { return *p; }
+  static LO_INLINE void store(T* p, P v) { *p = v; }
+  static LO_INLINE unsigned bits(Mask m) { return m ? 1u : 0u; }
+  static LO_INLINE Mask mask(unsigned bits) { return (bits & 1u) != 0; }
+  static LO_INLINE double sum(P v) { return v; }
+};
+
+#include "kernels.inl"
+
+void advanceAny(const AdvanceTask<T>& task) { advanceChunk(task, dynamicShape(*task.config)); }
+
+}  // namespace
+}  // namespace isa_reference
+
+const Kernels<double>* referenceKernels() {
+  static constexpr Kernels<double> kernels = {"reference", &isa_reference::advanceAny, &isa_reference::applyChunk};
+  return &kernels;
+}
+
+}  // namespace lo

@@ -1,0 +1,172 @@
+// One step of the parameter level for the coordinates held in one P: the whole per-parameter mathematics of
+// Wichrowska et al. 2017 (sections 3.1–3.3), written once.
+//
+// P is the number type: `double` (reference), a SIMD pack of floats (vec.h), or `float` (one CUDA thread).
+// T is the type of the meta-parameters: double for P = double, else float.
+// Shape says which architecture (config.h): constants for the common ones, values for all others.
+#pragma once
+
+#include "config.h"
+#include "math.h"
+
+namespace lo {
+
+// State of the coordinates in one P. A coordinate that has never been advanced has scale[0] = 0.
+template <class P, class Shape>
+struct Coordinates {
+  P hidden[Shape::maxHidden];
+  P momentum[Shape::maxTimescales];  // ḡ_s
+  P scale[Shape::maxTimescales];     // λ_s
+  P logRate;                         // η
+};
+
+// What a step yields besides the new state.
+template <class P, class Shape>
+struct StepOutputs {
+  // [x | r∘h] while the cell is evaluated; the first `inputs` entries are x afterwards.
+  P inputs[Shape::maxInputs + Shape::maxHidden];
+  P direction;           // d, before normalisation by the tensor's root mean square
+  P attentionDirection;  // d_a, likewise
+  P logStep;             // η_step
+};
+
+// Outputs computed together by `affine`, so that their sums stay in registers.
+template <class P>
+struct TileOf {
+  static constexpr int value = 10;
+};
+
+template <int Tile, class P, class T>
+LO_HD LO_INLINE void affineTile(const T* LO_RESTRICT w, int stride, const T* bias, const P* in, int n, P* out) {
+  P acc[Tile];
+  LO_UNROLL for (int o = 0; o < Tile; ++o) acc[o] = P(bias[o]);
+  for (int i = 0; i < n; ++i, w += stride) {
+    const P v = in[i];
+    LO_UNROLL for (int o = 0; o < Tile; ++o) acc[o] = fma_(v, P(w[o]), acc[o]);
+  }
+  LO_UNROLL for (int o = 0; o < Tile; ++o) out[o] = acc[o];
+}
+
+// out[o] = bias[o] + Σ_i in[i]·w[i·stride + o] for o < outputs.
+template <class P, class T>
+LO_HD LO_INLINE void affine(const T* w, int stride, const T* bias, const P* in, int n, int outputs, P* out) {
+  constexpr int tile = TileOf<P>::value;
+  int o = 0;
+  for (; o + tile <= outputs; o += tile) affineTile<tile>(w + o, stride, bias + o, in, n, out + o);
+  for (; o < outputs; ++o) affineTile<1>(w + o, stride, bias + o, in, n, out + o);
+}
+
+template <class P, class T>
+LO_HD LO_INLINE P dot(const T* w, const P* v, int n, P acc) {
+  for (int i = 0; i < n; ++i) acc = fma_(v[i], P(w[i]), acc);
+  return acc;
+}
+
+// Advances ḡ and λ and fills out.inputs with x (paper, section 3.2). `gradient` is finite.
+template <class P, class T, class Shape>
+LO_HD LO_INLINE void updateInputs(const Shape& shape, const Cell<T>& cell, T meanLogRate, P gradient,
+                                  Coordinates<P, Shape>& c, StepOutputs<P, Shape>& out) {
+  const int H = shape.hidden();
+  const int S = shape.timescales();
+  const P zero(T(0)), one(T(1));
+  const auto fresh = c.scale[0] == zero;
+
+  // The decays are heads of the hidden state that the previous step left behind, so they need not be stored.
+  P inputDecay(zero), inputGain(one), scaleDecay, scaleGain;
+  if (S > 1) {
+    sigmoidWithComplement(dot(cell.inputDecayReadout, c.hidden, H, P(cell.inputDecayBias)), inputDecay, inputGain);
+    inputDecay = select_(fresh, zero, inputDecay);
+    inputGain = select_(fresh, one, inputGain);
+  }
+  sigmoidWithComplement(dot(cell.scaleDecayReadout, c.hidden, H, P(cell.scaleDecayBias)), scaleDecay, scaleGain);
+  scaleDecay = select_(fresh, zero, scaleDecay);
+  scaleGain = select_(fresh, one, scaleGain);
+
+  const P g = max_(min_(gradient, P(T(kMaxGradient))), P(T(-kMaxGradient)));
+  P* x = out.inputs;
+  P logMagnitude[Shape::maxTimescales] = {};
+  P meanLogMagnitude(zero);
+  LO_UNROLL for (int s = 0; s < S; ++s) {
+    P average = g;
+    if (S > 1) {
+      average = fma_(inputDecay, c.momentum[s], inputGain * g);
+      c.momentum[s] = average;
+    }
+    c.scale[s] = fma_(scaleDecay, c.scale[s], scaleGain * fma_(average, average, P(T(1e-12))));
+    const P shifted = c.scale[s] + P(T(1e-16));
+    x[s] = asinh_(average / sqrt_(shifted));
+    if (shape.has(kRelativeLogMagnitude)) {
+      logMagnitude[s] = log_(shifted);
+      meanLogMagnitude = meanLogMagnitude + logMagnitude[s];
+    }
+    if (s + 1 < S) {
+      // 1 − √β = (1 − β)/(1 + √β) keeps its relative accuracy for β close to 1.
+      inputDecay = sqrt_(inputDecay);
+      inputGain = inputGain / (one + inputDecay);
+      if (shape.has(kScaleDecayPerTimescale)) {
+        scaleDecay = sqrt_(scaleDecay);
+        scaleGain = scaleGain / (one + scaleDecay);
+      }
+    }
+  }
+  int n = S;
+  if (shape.has(kGradientProducts)) {
+    LO_UNROLL for (int s = 0; s + 1 < S; ++s) x[n++] = x[s] * x[s + 1];
+  }
+  if (shape.has(kRelativeLogMagnitude)) {
+    meanLogMagnitude = meanLogMagnitude * P(T(1) / T(S));
+    LO_UNROLL for (int s = 0; s < S; ++s) x[n++] = logMagnitude[s] - meanLogMagnitude;
+  }
+  if (shape.has(kRelativeLearningRate)) x[n++] = c.logRate - P(meanLogRate);
+  if (shape.has(kExtremeRateIndicator)) {
+    const P logTiny(T(-13.815510557964274));  // ln 1e-6; ln 1 is 0
+    x[n++] = max_(c.logRate, zero) - max_(logTiny - c.logRate, zero);
+  }
+  if (shape.has(kAbsoluteLearningRate)) x[n++] = c.logRate + P(T(6.907755278982137));  // − ln 1e-3
+}
+
+// GRU with the tensor's bias, columns [reset | update | candidate]; uses out.inputs and advances c.hidden.
+template <class P, class T, class Shape>
+LO_HD LO_INLINE void updateHidden(const Shape& shape, const Cell<T>& cell, const T* bias, Coordinates<P, Shape>& c,
+                                  StepOutputs<P, Shape>& out) {
+  const int H = shape.hidden();
+  const int I = shape.inputs();
+  P* in = out.inputs;
+  P gates[2 * Shape::maxHidden];
+  for (int j = 0; j < H; ++j) in[I + j] = c.hidden[j];
+  affine(cell.gates, 2 * H, bias, in, I + H, 2 * H, gates);
+  for (int j = 0; j < H; ++j) in[I + j] = sigmoid_(gates[j]) * c.hidden[j];
+  P candidate[Shape::maxHidden];
+  affine(cell.candidate, H, bias + 2 * H, in, I + H, H, candidate);
+  for (int j = 0; j < H; ++j) {
+    const P next = tanh_(candidate[j]);
+    c.hidden[j] = fma_(sigmoid_(gates[H + j]), c.hidden[j] - next, next);
+  }
+}
+
+// Direction, step size and the new learning rate from the new hidden state (paper, section 3.3).
+template <class P, class T, class Shape>
+LO_HD LO_INLINE void readOut(const Shape& shape, const Cell<T>& cell, Coordinates<P, Shape>& c,
+                             StepOutputs<P, Shape>& out) {
+  const int H = shape.hidden();
+  const int S = shape.timescales();
+  const P* scaled = out.inputs;
+  const P zero(T(0));
+  out.direction = dot(cell.updateReadout, c.hidden, H, dot(cell.updateShortcut, scaled, S, zero));
+  if (shape.has(kAttention)) {
+    out.attentionDirection = dot(cell.attentionReadout, c.hidden, H, dot(cell.attentionShortcut, scaled, S, zero));
+  }
+  const P change = dot(cell.rateReadout, c.hidden, H, P(cell.rateBias));
+  out.logStep = max_(min_(c.logRate + change, P(cell.maxLogRate)), P(T(kMinLogLearningRate)));
+  c.logRate = fma_(P(cell.rateMomentum), c.logRate, P(T(1) - cell.rateMomentum) * out.logStep);
+}
+
+template <class P, class T, class Shape>
+LO_HD LO_INLINE void advance(const Shape& shape, const Cell<T>& cell, const T* bias, T meanLogRate, P gradient,
+                             Coordinates<P, Shape>& c, StepOutputs<P, Shape>& out) {
+  updateInputs(shape, cell, meanLogRate, gradient, c, out);
+  updateHidden(shape, cell, bias, c, out);
+  readOut(shape, cell, c, out);
+}
+
+}  // namespace lo

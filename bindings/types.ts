@@ -127,6 +127,11 @@ export interface NativeStepReport {
   readonly gradientNorm: number;
   /** Coordinates skipped because their gradient was not finite. */
   readonly skipped: number;
+  /**
+   * Indices (into the request) of parameters that could not be written because their buffer was detached or resized
+   * while an asynchronous step was running; their state has advanced all the same. Empty after a synchronous step.
+   */
+  readonly lost: readonly number[];
 }
 
 export interface NativeOptimizerOptions {

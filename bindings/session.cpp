@@ -1,0 +1,258 @@
+#include "session.h"
+
+#include <cstring>
+#include <limits>
+
+#include "../native/dispatch.h"
+#include "architecture.h"
+#include "arguments.h"
+#include "step_request.h"
+
+namespace lo {
+
+namespace {
+
+template <class T>
+const Kernels<T>* kernelsFor(Napi::Env env);
+
+template <>
+const Kernels<float>* kernelsFor<float>(Napi::Env env) {
+  const KernelChoice choice = chooseKernels(std::getenv("LEARNED_OPTIMIZER_ISA"));
+  if (choice.kernels == nullptr) throw Napi::Error::New(env, "LEARNED_OPTIMIZER_ISA: " + choice.error);
+  return choice.kernels;
+}
+
+template <>
+const Kernels<double>* kernelsFor<double>(Napi::Env) {
+  return referenceKernels();
+}
+
+Napi::Value makeReport(Napi::Env env, const AdvanceReport& report, const std::vector<std::size_t>& lost) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("gradientNorm", report.gradientNorm);
+  out.Set("skipped", static_cast<double>(report.skipped));
+  Napi::Array list = Napi::Array::New(env);
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    list.Set(static_cast<std::uint32_t>(i), static_cast<double>(lost[i]));
+  }
+  out.Set("lost", list);
+  return out;
+}
+
+template <class T>
+class SessionOf;
+
+template <class T>
+class PendingStepOf final : public PendingStep {
+ public:
+  PendingStepOf(SessionOf<T>& session, const StepRequest<T>& request, Napi::Env env);
+  void execute() override;
+  Napi::Value finish(Napi::Env env) override;
+
+ private:
+  SessionOf<T>& session_;
+  std::vector<int> tensors_;
+  AlignedBuffer<T> gradientCopy_;
+  std::vector<const T*> gradients_;
+  std::vector<double> biases_, means_, advanced_;
+  double multiplier_, weightDecay_, clipNorm_;
+  Napi::ObjectReference parameterArrays_, meansArray_, advancedArray_;
+  AdvanceReport report_{};
+};
+
+template <class T>
+class SessionOf final : public Session {
+ public:
+  SessionOf(const CellWeights& weights, const Kernels<T>* kernels, unsigned threads)
+      : optimizer(weights, kernels, threads) {}
+
+  int requireHandle(Napi::Value value) const {
+    const int handle = requireInteger(value, "tensor", 0, 2147483647.0);
+    if (!optimizer.hasTensor(handle)) throwRange(value.Env(), "tensor", "the handle of a tensor", describe(value));
+    return handle;
+  }
+
+  void requireRates(Napi::Env env, const ArrayView<T>& rates) const {
+    const double max = optimizer.config().maxLogLearningRate;
+    for (std::size_t i = 0; i < rates.length; ++i) {
+      const double v = static_cast<double>(rates.data[i]);
+      if (!(v >= kMinLogLearningRate && v <= max)) {
+        throwRange(env, "logLearningRate[" + std::to_string(i) + "]",
+                   "a number from " + numberText(kMinLogLearningRate) + " to " + numberText(max), numberText(v));
+      }
+    }
+  }
+
+  int addTensor(Napi::Value lengthValue, Napi::Value rate) override {
+    const Napi::Env env = lengthValue.Env();
+    // 2^40 coordinates are more than any address space holds state for; beyond that the sizes could overflow.
+    if (!lengthValue.IsNumber()) throwType(env, "length", "a number", describe(lengthValue));
+    const double length = requireNumber(lengthValue, "length", 1, 1099511627776.0);
+    if (length != std::floor(length)) throwRange(env, "length", "an integer", describe(lengthValue));
+    const std::size_t n = static_cast<std::size_t>(length);
+    if (rate.IsNumber()) {
+      const double v = requireNumber(rate, "logLearningRate", kMinLogLearningRate, optimizer.config().maxLogLearningRate);
+      return optimizer.addTensor(n, static_cast<T>(v));
+    }
+    const ArrayView<T> rates = requireTypedArray<T>(rate, "logLearningRate", n);
+    requireRates(env, rates);
+    return optimizer.addTensor(n, rates.data);
+  }
+
+  void removeTensor(Napi::Value handle) override { optimizer.removeTensor(requireHandle(handle)); }
+  void resetPosition(Napi::Value handle) override { optimizer.resetPosition(requireHandle(handle)); }
+
+  Napi::Value step(Napi::Value value) override {
+    request_.read(value, optimizer);
+    const AdvanceRequest<T> advance{request_.tensors.size(), request_.tensors.data(), request_.gradients.data(),
+                                    request_.biases, request_.clipNorm};
+    const AdvanceReport report = optimizer.advance(advance, request_.means, request_.advanced);
+    optimizer.apply(request_.parameters.data(), request_.multiplier, request_.weightDecay);
+    return makeReport(value.Env(), report, {});
+  }
+
+  std::unique_ptr<PendingStep> begin(Napi::Value value) override {
+    request_.read(value, optimizer);
+    return std::make_unique<PendingStepOf<T>>(*this, request_, value.Env());
+  }
+
+  Napi::Value exportTensor(Napi::Env env, Napi::Value handleValue) override {
+    const int handle = requireHandle(handleValue);
+    const std::size_t n = optimizer.lengthOf(handle);
+    const std::size_t H = static_cast<std::size_t>(optimizer.config().hidden);
+    const std::size_t S = static_cast<std::size_t>(optimizer.config().timescales);
+    Napi::Object out = Napi::Object::New(env);
+    const auto array = [&](const char* key, std::size_t length) {
+      auto a = Napi::TypedArrayOf<T>::New(env, length);
+      out.Set(key, a);
+      return a.Data();
+    };
+    TensorStateView<T> view{};
+    view.hidden = array("hidden", n * H);
+    view.momentum = array("momentum", n * S);
+    view.scale = array("scale", n * S);
+    view.logRate = array("logLearningRate", n);
+    if (optimizer.hasPosition(handle)) view.position = array("position", n);
+    optimizer.exportTensor(handle, view);
+    return out;
+  }
+
+  void importTensor(Napi::Value handleValue, Napi::Value stateValue) override {
+    const Napi::Env env = handleValue.Env();
+    const int handle = requireHandle(handleValue);
+    const Napi::Object state = requireObject(stateValue, "state");
+    const std::size_t n = optimizer.lengthOf(handle);
+    const std::size_t H = static_cast<std::size_t>(optimizer.config().hidden);
+    const std::size_t S = static_cast<std::size_t>(optimizer.config().timescales);
+    const Napi::Value hidden = state.Get("hidden"), momentum = state.Get("momentum"), scale = state.Get("scale");
+    const Napi::Value rate = state.Get("logLearningRate"), position = state.Get("position");
+    const auto checked = [&](Napi::Value v, const char* key, std::size_t length, double min, double max) {
+      const ArrayView<T> view = requireTypedArray<T>(v, std::string("state.") + key, length);
+      for (std::size_t i = 0; i < length; ++i) {
+        const double x = static_cast<double>(view.data[i]);
+        if (x >= min && x <= max) continue;
+        throwRange(env, std::string("state.") + key + "[" + std::to_string(i) + "]",
+                   "a number from " + numberText(min) + " to " + numberText(max), numberText(x));
+      }
+      return view.data;
+    };
+    const bool hasPosition = !position.IsUndefined() && !position.IsNull();
+    if (hasPosition && !optimizer.config().attention()) {
+      throwType(env, "state.position", "undefined, since this architecture has no attention", describe(position));
+    }
+    TensorStateView<const T> view{};
+    view.hidden = checked(hidden, "hidden", n * H, -1e6, 1e6);
+    view.momentum = checked(momentum, "momentum", n * S, -1.001 * kMaxGradient, 1.001 * kMaxGradient);
+    view.scale = checked(scale, "scale", n * S, 0, 1.01 * kMaxGradient * kMaxGradient);
+    view.logRate = checked(rate, "logLearningRate", n, kMinLogLearningRate, optimizer.config().maxLogLearningRate);
+    if (hasPosition) view.position = requireTypedArray<T>(position, "state.position", n).data;
+    optimizer.importTensor(handle, view);
+  }
+
+  std::size_t bytes() const override { return optimizer.bytes(); }
+
+  Optimizer<T> optimizer;
+
+ private:
+  StepRequest<T> request_;
+};
+
+template <class T>
+PendingStepOf<T>::PendingStepOf(SessionOf<T>& session, const StepRequest<T>& request, Napi::Env env)
+    : session_(session),
+      tensors_(request.tensors),
+      multiplier_(request.multiplier),
+      weightDecay_(request.weightDecay),
+      clipNorm_(request.clipNorm) {
+  const Config& config = session.optimizer.config();
+  const std::size_t count = tensors_.size();
+  const std::size_t hidden = static_cast<std::size_t>(config.hidden), inputs = static_cast<std::size_t>(config.inputs());
+  std::size_t total = 0;
+  for (int handle : tensors_) total += session.optimizer.lengthOf(handle);
+  gradientCopy_ = AlignedBuffer<T>(total);
+  T* target = gradientCopy_.data();
+  for (std::size_t t = 0; t < count; ++t) {
+    const std::size_t length = session.optimizer.lengthOf(tensors_[t]);
+    std::memcpy(target, request.gradients[t], length * sizeof(T));
+    gradients_.push_back(target);
+    target += length;
+  }
+  biases_.assign(request.biases, request.biases + count * 3 * hidden);
+  means_.resize(count * (hidden + inputs));
+  advanced_.resize(count);
+  // A list of our own: the caller may change the one it gave.
+  Napi::Array arrays = Napi::Array::New(env, count);
+  for (std::size_t t = 0; t < count; ++t) arrays.Set(static_cast<std::uint32_t>(t), request.parameterValues[t]);
+  parameterArrays_ = Napi::Persistent(arrays.As<Napi::Object>());
+  meansArray_ = Napi::Persistent(request.meansValue.template As<Napi::Object>());
+  advancedArray_ = Napi::Persistent(request.advancedValue.template As<Napi::Object>());
+}
+
+template <class T>
+void PendingStepOf<T>::execute() {
+  const AdvanceRequest<T> advance{tensors_.size(), tensors_.data(), gradients_.data(), biases_.data(), clipNorm_};
+  report_ = session_.optimizer.advance(advance, means_.data(), advanced_.data());
+}
+
+template <class T>
+Napi::Value PendingStepOf<T>::finish(Napi::Env env) {
+  const Napi::Object arrays = parameterArrays_.Value();
+  std::vector<T*> parameters;
+  std::vector<std::size_t> lost;
+  for (std::size_t t = 0; t < tensors_.size(); ++t) {
+    napi_typedarray_type type;
+    std::size_t length = 0;
+    void* data = nullptr;
+    const Napi::Value value = arrays.Get(static_cast<std::uint32_t>(t));
+    const bool usable = napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) == napi_ok &&
+                        length == session_.optimizer.lengthOf(tensors_[t]) && data != nullptr;
+    parameters.push_back(usable ? static_cast<T*>(data) : nullptr);
+    if (!usable) lost.push_back(t);
+  }
+  session_.optimizer.apply(parameters.data(), multiplier_, weightDecay_);
+  const auto copyOut = [&](Napi::ObjectReference& target, const std::vector<double>& source, const char* name) {
+    std::memcpy(requireTypedArray<double>(target.Value(), name, source.size()).data, source.data(),
+                source.size() * sizeof(double));
+  };
+  if (!tensors_.empty()) {
+    copyOut(meansArray_, means_, "means");
+    copyOut(advancedArray_, advanced_, "advanced");
+  }
+  return makeReport(env, report_, lost);
+}
+
+}  // namespace
+
+std::shared_ptr<Session> createSession(Napi::Value value) {
+  const Napi::Env env = value.Env();
+  const Napi::Object options = requireObject(value, "options");
+  const Config config = readArchitecture(options.Get("architecture"), "architecture");
+  const std::string precision = requireString(options.Get("precision"), "precision");
+  const unsigned threads = static_cast<unsigned>(requireInteger(options.Get("threads"), "threads", 0, 256));
+  const CellWeights weights = readCellWeights(options.Get("weights"), "weights", config);
+  if (precision == "float32") return std::make_shared<SessionOf<float>>(weights, kernelsFor<float>(env), threads);
+  if (precision == "float64") return std::make_shared<SessionOf<double>>(weights, kernelsFor<double>(env), threads);
+  throwRange(env, "precision", "'float32' or 'float64'", "'" + precision + "'");
+}
+
+}  // namespace lo

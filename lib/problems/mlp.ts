@@ -9,6 +9,7 @@ import {
   type Activation,
 } from './dense';
 import type { ParameterShape, Problem } from './problem';
+import { startWeights, type Start } from './start';
 
 /** Samples with a class each. */
 export interface ClassificationSamples {
@@ -26,8 +27,8 @@ export interface MlpOptions {
   /** Units of each hidden layer; none gives softmax regression. */
   readonly hidden: readonly number[];
   readonly activation: Activation;
-  /** He: normal, variance 2/inputs. Glorot: uniform in ±√(6/(inputs + outputs)). Biases start at 0. */
-  readonly start: 'he' | 'glorot';
+  /** Of the weights; biases start at 0. */
+  readonly start: Start;
   readonly batchSize: number;
 }
 
@@ -91,11 +92,7 @@ export class Mlp implements Problem {
     return this.parameters.map(({ shape }) => {
       if (shape.length === 1) return new Float32Array(shape[0]);
       const [inputs, outputs] = shape;
-      const he = Math.sqrt(2 / inputs);
-      const glorot = Math.sqrt(6 / (inputs + outputs));
-      const draw =
-        this.#options.start === 'he' ? () => he * random.normal() : () => glorot * (2 * random.uniform() - 1);
-      return Float32Array.from({ length: inputs * outputs }, draw);
+      return startWeights(inputs, outputs, this.#options.start, random);
     });
   }
 

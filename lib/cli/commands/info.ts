@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import { columns } from '../../experiments/table';
+import { info } from '../../optimizer/info';
+import type { Context } from '../context';
+import { printJson, printLine, tableText } from '../output';
+
+const HELP = `
+Examples:
+  $ learned-optimizer info
+  $ learned-optimizer info --json | jq .isa
+`;
+
+export function addInfoCommand(program: Command, { streams }: Context): void {
+  program
+    .command('info')
+    .summary('version, instruction set, threads, CUDA, presets')
+    .description('Prints what the optimizer runs on here: version, instruction set in use and available, threads, CUDA and why not, presets.')
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', HELP)
+    .action(({ json }: { json?: boolean }) => {
+      const facts = info();
+      if (json) return printJson(streams, facts);
+      const rows = [
+        ['version', facts.version],
+        ['instruction set', `${facts.isa} (available: ${facts.isaAvailable.join(', ')})`],
+        ['threads', String(facts.threads)],
+        ['CUDA', facts.cuda.available ? 'available' : `not available: ${facts.cuda.reason}`],
+        ['build', facts.build],
+        ['presets', facts.presets.join(', ')],
+        ['Node', `${process.version}, ${process.platform} ${process.arch}`],
+      ];
+      printLine(streams, tableText({ columns: columns('', ''), rows }));
+    });
+}

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
+import type { OptimizerOptions } from '../optimizer/options';
+import { presets } from '../optimizer/presets';
+import { UsageError } from './exit';
+
+/** Parses a whole number of at least `minimum`. */
+export function integerAtLeast(minimum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || value < minimum || text.trim() === '') {
+      throw new InvalidArgumentError(`Expected a whole number of at least ${minimum}.`);
+    }
+    return value;
+  };
+}
+
+/** Parses a number above zero. */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) {
+    throw new InvalidArgumentError('Expected a number above 0, such as 1e-3.');
+  }
+  return value;
+}
+
+/** For options that may be repeated. */
+export function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}
+
+/** Options of the learned optimizer from `--preset` and `--weights`. @throws {UsageError} if they name nothing that exists. */
+export function optimizerOptions(options: { preset?: string; weights?: string }): OptimizerOptions {
+  if (options.preset !== undefined && options.weights !== undefined) {
+    throw new UsageError('--preset and --weights: expected one of them, got both');
+  }
+  if (options.weights !== undefined && !existsSync(options.weights)) {
+    throw new UsageError(`--weights: expected a .safetensors file, but ${options.weights} does not exist`);
+  }
+  if (options.preset !== undefined) {
+    const names = presets().map(({ name }) => name);
+    if (!names.includes(options.preset)) {
+      throw new UsageError(`--preset: expected ${names.join(' or ')}, got ${options.preset}`);
+    }
+  }
+  return options.weights === undefined ? { preset: options.preset } : { weights: options.weights };
+}

@@ -1,0 +1,46 @@
+import { Command } from 'commander';
+import { info } from '../optimizer/info';
+import { addDemoCommand } from './commands/demo';
+import { addEvaluateCommand } from './commands/evaluate';
+import { addInfoCommand } from './commands/info';
+import { addPresetsCommand } from './commands/presets';
+import type { Context } from './context';
+
+const HELP = `
+Start here:
+  $ learned-optimizer demo                              train on real digits, see the learning curves
+  $ learned-optimizer evaluate --expect-median 1e-4     check the final loss over five seeds
+  $ learned-optimizer info                              which instruction set and how many threads are in use
+  $ learned-optimizer presets                           the weights that ship
+
+Every command prints results to standard output and progress to standard error; with --json, results are one JSON document, errors too.
+
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 a result missed what was expected, 130 interrupted.
+`;
+
+/** The command line interface. Commands throw; the caller turns errors into messages and exit codes. */
+export function createProgram(context: Context): Command {
+  const program = new Command('learned-optimizer')
+    .description('A learned optimizer for TensorFlow.js and plain Float32Arrays: try it, measure it, see what it runs on.')
+    .addHelpText('after', HELP)
+    .configureOutput({
+      writeOut: (text) => void context.streams.out.write(text),
+      writeErr: (text) => void context.streams.err.write(text),
+    })
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(add --help for the options and examples)')
+    .exitOverride();
+  // Read only when asked for, so that --help works where the native addon cannot be loaded.
+  program.option('--version', 'print the version').on('option:version', () => {
+    context.streams.out.write(`${info().version}\n`);
+    throw new VersionPrinted();
+  });
+  addDemoCommand(program, context);
+  addEvaluateCommand(program, context);
+  addInfoCommand(program, context);
+  addPresetsCommand(program, context);
+  return program;
+}
+
+/** The version has been printed and nothing is left to do. */
+export class VersionPrinted extends Error {}

@@ -1,0 +1,224 @@
+import type { TopLevelSpec } from 'vega-lite';
+
+/** Colours that people with any colour vision tell apart (Okabe & Ito 2008, "Color Universal Design"). */
+export const COLOURS = {
+  vermillion: '#D55E00',
+  blue: '#0072B2',
+  green: '#009E73',
+  purple: '#CC79A7',
+  orange: '#E69F00',
+  sky: '#56B4E9',
+  yellow: '#F0E442',
+  black: '#000000',
+} as const;
+
+/** How one line is drawn. Lines differ in dash as well as in colour, so that they stay apart in grey print. */
+export interface LineStyle {
+  readonly colour: string;
+  /** Lengths of dash and gap in pixels; empty: solid. */
+  readonly dash: readonly number[];
+  readonly width: number;
+}
+
+/** The learned optimizer is the solid, heavy line of every figure. */
+export const LEARNED_STYLE: LineStyle = { colour: COLOURS.vermillion, dash: [], width: 2.6 };
+
+const OTHER_STYLES: readonly LineStyle[] = [
+  { colour: COLOURS.blue, dash: [7, 3], width: 1.8 },
+  { colour: COLOURS.green, dash: [2, 2.5], width: 1.8 },
+  { colour: COLOURS.purple, dash: [9, 3, 2, 3], width: 1.8 },
+  { colour: COLOURS.black, dash: [4, 4], width: 1.8 },
+  { colour: COLOURS.sky, dash: [12, 4], width: 1.8 },
+  { colour: COLOURS.orange, dash: [5, 2, 1, 2], width: 1.8 },
+];
+
+/** Style of the n-th comparison in a figure. */
+export function comparisonStyle(index: number): LineStyle {
+  return OTHER_STYLES[index % OTHER_STYLES.length];
+}
+
+export interface Series {
+  readonly name: string;
+  readonly style: LineStyle;
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+}
+
+export interface LineChart {
+  readonly title: string;
+  readonly subtitle: string;
+  /** Axis titles, with unit where there is one. */
+  readonly xTitle: string;
+  readonly yTitle: string;
+  /** Points at which y is not finite (on a log axis: not positive) are left out. */
+  readonly series: readonly Series[];
+  readonly logY: boolean;
+}
+
+/** A package that draws charts is not installed. */
+export class ChartPackagesError extends Error {
+  override readonly name = 'ChartPackagesError';
+}
+
+export const CHART_PACKAGES = ['vega', 'vega-lite', '@resvg/resvg-js'] as const;
+
+const FONT = 'Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif';
+const INK = '#1f2328';
+const MUTED = '#57606a';
+const GRID = '#e6e8eb';
+
+/** The one look of all figures. */
+const CONFIG = {
+  background: '#ffffff',
+  font: FONT,
+  view: { stroke: null },
+  title: {
+    anchor: 'start',
+    frame: 'group',
+    fontSize: 17,
+    fontWeight: 600,
+    color: INK,
+    subtitleFontSize: 12.5,
+    subtitleColor: MUTED,
+    subtitlePadding: 5,
+    offset: 14,
+  },
+  axis: {
+    labelFontSize: 12,
+    titleFontSize: 13,
+    titleFontWeight: 500,
+    labelColor: MUTED,
+    titleColor: INK,
+    titlePadding: 10,
+    gridColor: GRID,
+    domainColor: MUTED,
+    tickColor: MUTED,
+    labelPadding: 5,
+  },
+  legend: {
+    orient: 'top',
+    direction: 'horizontal',
+    title: null,
+    labelFontSize: 13,
+    labelColor: INK,
+    labelLimit: 0,
+    symbolSize: 500,
+    symbolStrokeWidth: 2.4,
+    columnPadding: 22,
+    offset: 8,
+  },
+} as const;
+
+/** Powers of ten that the axis labels: all, or every second, third … so that at most nine remain. */
+function decades(values: readonly number[]): number[] {
+  if (values.length === 0) return [1];
+  const low = Math.floor(Math.log10(values.reduce((a, b) => Math.min(a, b))));
+  const high = Math.ceil(Math.log10(values.reduce((a, b) => Math.max(a, b))));
+  const every = Math.max(1, Math.ceil((high - low + 1) / 9));
+  return Array.from({ length: Math.max(1, high - low) + 1 }, (_, i) => low + i)
+    .filter((exponent) => (exponent - low) % every === 0)
+    .map((exponent) => 10 ** exponent);
+}
+
+/** Vega expression for labels such as 10⁻⁵. */
+const POWER_LABEL =
+  "'10' + (round(log(datum.value) / LN10) < 0 ? '⁻' : '') + " +
+  "(abs(round(log(datum.value) / LN10)) > 9 ? ['', '¹', '²', '³'][floor(abs(round(log(datum.value) / LN10)) / 10)] : '') + " +
+  "['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][abs(round(log(datum.value) / LN10)) % 10]";
+
+/** Vega-Lite specification of a line chart in the house style. */
+export function lineChartSpec(chart: LineChart): TopLevelSpec {
+  const rows = chart.series.flatMap(({ name, points }) =>
+    points
+      .filter(({ y }) => Number.isFinite(y) && (!chart.logY || y > 0))
+      .map(({ x, y }) => ({ series: name, x, y })),
+  );
+  const names = chart.series.map(({ name }) => name);
+  const styles = chart.series.map(({ style }) => style);
+  const ticks = decades(rows.map(({ y }) => y));
+  const legend = { symbolType: 'stroke' as const };
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+    description: `${chart.title}. ${chart.subtitle}`,
+    title: { text: chart.title, subtitle: chart.subtitle },
+    width: 720,
+    height: 400,
+    // Fixed margins: without a canvas Vega only estimates text widths, and its automatic margins come out too wide.
+    autosize: { type: 'none' },
+    padding: { left: 84, right: 28, top: 104, bottom: 64 },
+    data: { values: rows },
+    mark: { type: 'line', interpolate: 'linear', clip: true, strokeCap: 'butt', strokeJoin: 'round' },
+    encoding: {
+      x: {
+        field: 'x',
+        type: 'quantitative',
+        title: chart.xTitle,
+        scale: { nice: false, zero: true },
+        axis: { grid: false, tickCount: 8, format: ',d', labelFlush: false },
+      },
+      y: {
+        field: 'y',
+        type: 'quantitative',
+        title: chart.yTitle,
+        scale: chart.logY
+          ? { type: 'log', domain: [ticks[0], Math.max(ticks[ticks.length - 1], ...rows.map(({ y }) => y))], nice: false }
+          : { zero: false },
+        axis: chart.logY ? { values: ticks, labelExpr: POWER_LABEL, domain: false, ticks: false } : { domain: false },
+      },
+      color: { field: 'series', type: 'nominal', sort: names, scale: { domain: names, range: styles.map((s) => s.colour) }, legend },
+      strokeDash: { field: 'series', type: 'nominal', sort: names, scale: { domain: names, range: styles.map((s) => [...s.dash]) }, legend },
+      strokeWidth: { field: 'series', type: 'nominal', sort: names, scale: { domain: names, range: styles.map((s) => s.width) }, legend },
+    },
+    config: CONFIG as unknown as TopLevelSpec['config'],
+  };
+}
+
+async function load<T>(name: string, importer: () => Promise<T>): Promise<T> {
+  try {
+    return await importer();
+  } catch (error) {
+    throw new ChartPackagesError(
+      `charts are drawn by ${CHART_PACKAGES.join(', ')}, and ${name} cannot be loaded (${(error as Error).message.split('\n')[0]}). ` +
+        `Install them with: npm install --save-dev ${CHART_PACKAGES.join(' ')}`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Loads the packages that draw, which this package does not depend on.
+ * @throws {ChartPackagesError} naming the packages to install if one is missing.
+ */
+async function chartPackages() {
+  const vega = await load('vega', () => import('vega'));
+  const vegaLite = await load('vega-lite', () => import('vega-lite'));
+  const resvg = await load('@resvg/resvg-js', () => import('@resvg/resvg-js'));
+  return { vega, vegaLite, resvg };
+}
+
+/**
+ * Checks that charts can be drawn, so that a long run fails before it starts and not at its end.
+ * @throws {ChartPackagesError} naming the packages to install if one is missing.
+ */
+export async function requireChartPackages(): Promise<void> {
+  await chartPackages();
+}
+
+export interface RenderedChart {
+  readonly svg: string;
+  /** At twice the size of the SVG. */
+  readonly png: Uint8Array;
+  /** Whether a font was found; without one the PNG has no text (the SVG has). */
+  readonly hasText: boolean;
+}
+
+/** Draws a chart. @throws {ChartPackagesError} if a drawing package is missing. */
+export async function renderChart(spec: TopLevelSpec): Promise<RenderedChart> {
+  const { vega, vegaLite, resvg } = await chartPackages();
+  const view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: 'none', logLevel: vega.Error });
+  const svg = await view.toSVG();
+  view.finalize();
+  const font = { loadSystemFonts: true, defaultFontFamily: 'DejaVu Sans', sansSerifFamily: 'DejaVu Sans' };
+  const probe = new resvg.Resvg('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="8">x</text></svg>', { font });
+  const image = new resvg.Resvg(svg, { font, fitTo: { mode: 'zoom', value: 2 }, background: CONFIG.background }).render();
+  return { svg, png: image.asPng(), hasText: probe.getBBox() !== undefined };
+}

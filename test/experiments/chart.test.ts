@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { comparisonStyle, LEARNED_STYLE, lineChartSpec, renderChart, type LineChart } from '../../lib/experiments/chart';
+
+const chart: LineChart = {
+  title: 'Loss & more',
+  subtitle: 'A subtitle',
+  xTitle: 'Training step',
+  yTitle: 'Training loss (log scale)',
+  logY: true,
+  series: [
+    { name: 'first', style: LEARNED_STYLE, points: [1, 0.1, 1e-3].map((y, x) => ({ x, y })) },
+    { name: 'second', style: comparisonStyle(0), points: [1, NaN, Infinity, 0, -1, 0.5].map((y, x) => ({ x, y })) },
+  ],
+};
+
+describe('charts', () => {
+  it('name axes and series and label powers of ten, in SVG and PNG', async () => {
+    const { svg, png } = await renderChart(lineChartSpec(chart));
+    for (const text of ['Loss &amp; more', 'A subtitle', chart.xTitle, chart.yTitle, 'first', 'second', '10⁻³', '10⁰']) {
+      expect(svg).toContain(`>${text}</text>`);
+    }
+    expect(svg).toContain(LEARNED_STYLE.colour);
+    expect([...png.subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
+    const view = new DataView(png.buffer, png.byteOffset);
+    const [, width, height] = /<svg[^>]* width="(\d+)" height="(\d+)"/.exec(svg)!.map(Number);
+    expect([view.getUint32(16), view.getUint32(20)]).toEqual([2 * width, 2 * height]);
+  });
+
+  it('leave out what a log axis cannot show', () => {
+    const { values } = (lineChartSpec(chart) as { data: { values: { series: string; x: number }[] } }).data;
+    expect(values.filter((row) => row.series === 'second').map((row) => row.x)).toEqual([0, 5]);
+  });
+
+  it('draw even when nothing can be shown', async () => {
+    const diverged = { ...chart, series: [{ ...chart.series[0], points: [{ x: 0, y: NaN }] }] };
+    expect((await renderChart(lineChartSpec(diverged))).svg).toContain('</svg>');
+  });
+
+  it('give neighbouring lines different colours and dashes', () => {
+    const styles = [LEARNED_STYLE, ...[0, 1, 2, 3, 4, 5].map(comparisonStyle)];
+    expect(new Set(styles.map((s) => s.colour)).size).toBe(7);
+    expect(new Set(styles.map((s) => s.dash.join())).size).toBe(7);
+  });
+});

@@ -25,6 +25,8 @@ for (let step = 0; step <= 600; step++) {
   value.dispose();
 }
 
-const quarter = (predict(tf.tensor2d([[Math.PI / 2]])).dataSync()[0]).toFixed(3);
+const quarter = predict(tf.tensor2d([[Math.PI / 2]]))
+  .dataSync()[0]
+  .toFixed(3);
 console.log(`sin(π/2) is predicted as ${quarter}`);
 optimizer.dispose();

@@ -9,10 +9,19 @@ import { learnedOptimizer } from 'learned-optimizer/tfjs';
 
 // 1,797 rows of 64 pixels (0–16) and a class; every fifth row tests.
 const file = new URL('../data/digits/digits.csv.gz', import.meta.url);
-const rows = gunzipSync(readFileSync(file)).toString().trim().split('\n').map((row) => row.split(',').map(Number));
+const rows = gunzipSync(readFileSync(file))
+  .toString()
+  .trim()
+  .split('\n')
+  .map((row) => row.split(',').map(Number));
 const tensors = (chosen: number[][]) => ({
   x: tf.tensor2d(chosen.map((row) => row.slice(0, 64).map((pixel) => pixel / 16))),
-  y: tf.oneHot(chosen.map((row) => row[64]), 10).toFloat(),
+  y: tf
+    .oneHot(
+      chosen.map((row) => row[64]),
+      10,
+    )
+    .toFloat(),
 });
 const train = tensors(rows.filter((_, i) => i % 5 !== 0));
 const test = tensors(rows.filter((_, i) => i % 5 === 0));
@@ -37,7 +46,8 @@ await model.fit(train.x, train.y, {
   verbose: 0,
   callbacks: {
     onEpochEnd: (epoch, logs) => {
-      if (epoch % 5 === 4) console.log(`epoch ${epoch + 1}: loss ${logs!.loss.toFixed(4)}, accuracy ${logs!.acc.toFixed(3)}`);
+      if (epoch % 5 === 4)
+        console.log(`epoch ${epoch + 1}: loss ${logs!.loss.toFixed(4)}, accuracy ${logs!.acc.toFixed(3)}`);
     },
   },
 });

@@ -16,7 +16,8 @@ function abortOnInterrupt(): AbortSignal {
 }
 
 function report(error: Error, code: number, { streams }: Context): void {
-  if (process.argv.includes('--json')) printJson(streams, { error: { name: error.name, message: error.message, exitCode: code } });
+  if (process.argv.includes('--json'))
+    printJson(streams, { error: { name: error.name, message: error.message, exitCode: code } });
   // commander has already written its own messages.
   if (!(error instanceof CommanderError)) streams.err.write(`learned-optimizer: ${error.message}\n`);
 }
@@ -24,7 +25,9 @@ function report(error: Error, code: number, { streams }: Context): void {
 async function main(): Promise<number> {
   const context: Context = { streams: { out: process.stdout, err: process.stderr }, signal: abortOnInterrupt() };
   // A reader such as `head` that closes the pipe early is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.success : EXIT.failure));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? EXIT.success : EXIT.failure),
+  );
   try {
     await createProgram(context).parseAsync();
     return EXIT.success;

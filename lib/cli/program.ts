@@ -21,7 +21,9 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, 3 a result missed what was e
 /** The command line interface. Commands throw; the caller turns errors into messages and exit codes. */
 export function createProgram(context: Context): Command {
   const program = new Command('learned-optimizer')
-    .description('A learned optimizer for TensorFlow.js and plain Float32Arrays: try it, measure it, see what it runs on.')
+    .description(
+      'A learned optimizer for TensorFlow.js and plain Float32Arrays: try it, measure it, see what it runs on.',
+    )
     .addHelpText('after', HELP)
     .configureOutput({
       writeOut: (text) => void context.streams.out.write(text),

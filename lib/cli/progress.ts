@@ -21,7 +21,9 @@ function lines(streams: Streams): Progress {
       const quarter = Math.floor((QUARTERS * done) / total);
       if (quarter <= lastQuarter) return;
       lastQuarter = quarter;
-      streams.err.write(`${label}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')}${detail && `, ${detail}`}\n`);
+      streams.err.write(
+        `${label}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')}${detail && `, ${detail}`}\n`,
+      );
     },
     stop() {},
   };

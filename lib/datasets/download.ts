@@ -59,7 +59,14 @@ class AttemptError extends Error {
   }
 }
 
-const CONNECTION_ERRORS = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
+const CONNECTION_ERRORS = new Set([
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+]);
 
 /** Errors of `fetch` hide the system's error code in a chain of causes. */
 function errorCode(error: unknown): string | undefined {
@@ -152,7 +159,8 @@ async function writeBody(
 async function attempt(url: string, part: string, options: DownloadOptions): Promise<void> {
   const stallTimeout = options.stallTimeout ?? 30_000;
   const connection = new AbortController();
-  const abortRequest = (): void => connection.abort(new AttemptError(`no data for ${stallTimeout / 1000} s`, true, true));
+  const abortRequest = (): void =>
+    connection.abort(new AttemptError(`no data for ${stallTimeout / 1000} s`, true, true));
   const onAbort = (): void => connection.abort(options.signal?.reason);
   options.signal?.throwIfAborted();
   options.signal?.addEventListener('abort', onAbort, { once: true });

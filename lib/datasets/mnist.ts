@@ -47,18 +47,7 @@ const SOURCES: Readonly<Record<MnistName, MnistSource>> = {
       't10k-images-idx3-ubyte.gz': '346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073',
       't10k-labels-idx1-ubyte.gz': '67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5',
     },
-    classes: [
-      'T-shirt/top',
-      'Trouser',
-      'Pullover',
-      'Dress',
-      'Coat',
-      'Sandal',
-      'Shirt',
-      'Sneaker',
-      'Bag',
-      'Ankle boot',
-    ],
+    classes: ['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot'],
   },
 };
 
@@ -165,7 +154,11 @@ async function checkIdentity(path: string, file: FileName, dataset: MnistName): 
   }
 }
 
-async function readPair(part: 'train' | 't10k', paths: Map<FileName, string>, dataset: MnistName): Promise<LabelledImages> {
+async function readPair(
+  part: 'train' | 't10k',
+  paths: Map<FileName, string>,
+  dataset: MnistName,
+): Promise<LabelledImages> {
   const imagesPath = paths.get(`${part}-images-idx3-ubyte.gz`)!;
   const labelsPath = paths.get(`${part}-labels-idx1-ubyte.gz`)!;
   await checkIdentity(imagesPath, `${part}-images-idx3-ubyte.gz`, dataset);
@@ -198,7 +191,9 @@ async function readPair(part: 'train' | 't10k', paths: Map<FileName, string>, da
 export async function loadMnist(options: MnistOptions): Promise<ImageDataset> {
   const source = SOURCES[options.dataset];
   if (!source) {
-    throw new RangeError(`dataset: expected ${Object.keys(SOURCES).join(' or ')}, got ${JSON.stringify(options.dataset)}`);
+    throw new RangeError(
+      `dataset: expected ${Object.keys(SOURCES).join(' or ')}, got ${JSON.stringify(options.dataset)}`,
+    );
   }
   const dir = options.dataDir ?? defaultDataDir(options.dataset);
   const { paths, interrupted } = await findFiles(dir);

@@ -128,9 +128,7 @@ const POWER_LABEL =
 /** Vega-Lite specification of a line chart in the house style. */
 export function lineChartSpec(chart: LineChart): TopLevelSpec {
   const rows = chart.series.flatMap(({ name, points }) =>
-    points
-      .filter(({ y }) => Number.isFinite(y) && (!chart.logY || y > 0))
-      .map(({ x, y }) => ({ series: name, x, y })),
+    points.filter(({ y }) => Number.isFinite(y) && (!chart.logY || y > 0)).map(({ x, y }) => ({ series: name, x, y })),
   );
   const names = chart.series.map(({ name }) => name);
   const styles = chart.series.map(({ style }) => style);
@@ -160,13 +158,35 @@ export function lineChartSpec(chart: LineChart): TopLevelSpec {
         type: 'quantitative',
         title: chart.yTitle,
         scale: chart.logY
-          ? { type: 'log', domain: [ticks[0], Math.max(ticks[ticks.length - 1], ...rows.map(({ y }) => y))], nice: false }
+          ? {
+              type: 'log',
+              domain: [ticks[0], Math.max(ticks[ticks.length - 1], ...rows.map(({ y }) => y))],
+              nice: false,
+            }
           : { zero: false },
         axis: chart.logY ? { values: ticks, labelExpr: POWER_LABEL, domain: false, ticks: false } : { domain: false },
       },
-      color: { field: 'series', type: 'nominal', sort: names, scale: { domain: names, range: styles.map((s) => s.colour) }, legend },
-      strokeDash: { field: 'series', type: 'nominal', sort: names, scale: { domain: names, range: styles.map((s) => [...s.dash]) }, legend },
-      strokeWidth: { field: 'series', type: 'nominal', sort: names, scale: { domain: names, range: styles.map((s) => s.width) }, legend },
+      color: {
+        field: 'series',
+        type: 'nominal',
+        sort: names,
+        scale: { domain: names, range: styles.map((s) => s.colour) },
+        legend,
+      },
+      strokeDash: {
+        field: 'series',
+        type: 'nominal',
+        sort: names,
+        scale: { domain: names, range: styles.map((s) => [...s.dash]) },
+        legend,
+      },
+      strokeWidth: {
+        field: 'series',
+        type: 'nominal',
+        sort: names,
+        scale: { domain: names, range: styles.map((s) => s.width) },
+        legend,
+      },
     },
     config: CONFIG as unknown as TopLevelSpec['config'],
   };
@@ -218,7 +238,14 @@ export async function renderChart(spec: TopLevelSpec): Promise<RenderedChart> {
   const svg = await view.toSVG();
   view.finalize();
   const font = { loadSystemFonts: true, defaultFontFamily: 'DejaVu Sans', sansSerifFamily: 'DejaVu Sans' };
-  const probe = new resvg.Resvg('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="8">x</text></svg>', { font });
-  const image = new resvg.Resvg(svg, { font, fitTo: { mode: 'zoom', value: 2 }, background: CONFIG.background }).render();
+  const probe = new resvg.Resvg(
+    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text y="8">x</text></svg>',
+    { font },
+  );
+  const image = new resvg.Resvg(svg, {
+    font,
+    fitTo: { mode: 'zoom', value: 2 },
+    background: CONFIG.background,
+  }).render();
   return { svg, png: image.asPng(), hasText: probe.getBBox() !== undefined };
 }

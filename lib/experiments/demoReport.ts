@@ -38,7 +38,9 @@ export function demoSummary(result: DemoResult): string {
 /** The learning curves. */
 export function demoChart(result: DemoResult): LineChart {
   const images =
-    result.evaluationImages >= 10_000 ? `the first ${formatCount(result.evaluationImages)}` : `all ${formatCount(result.evaluationImages)}`;
+    result.evaluationImages >= 10_000
+      ? `the first ${formatCount(result.evaluationImages)}`
+      : `all ${formatCount(result.evaluationImages)}`;
   return {
     title: `${result.title}: training loss of a ${networkName(result)} network`,
     subtitle: `Mean cross entropy over ${images} training images; batches of ${result.batchSize}, same start and same batches for all`,
@@ -61,7 +63,10 @@ function demoReport(result: DemoResult, command: string, environment: Environmen
     chart: svg === undefined ? undefined : { svg, caption: 'Lower is better. The vertical axis is logarithmic.' },
     settings: [
       ['Data', result.provenance],
-      ['Network', `${networkName(result)}, relu, ${formatCount(result.parameters)} parameters, He start, softmax cross entropy`],
+      [
+        'Network',
+        `${networkName(result)}, relu, ${formatCount(result.parameters)} parameters, He start, softmax cross entropy`,
+      ],
       ['Training', `${formatCount(result.steps)} steps, batches of ${result.batchSize}, seed ${result.seed}`],
       ...result.runs.map((run) => [run.optimizer, run.setting] as const),
       ['Backend', environment.backend],
@@ -101,7 +106,12 @@ export interface DemoFiles {
  */
 export async function writeDemo(
   result: DemoResult,
-  options: { readonly out: string; readonly command: string; readonly environment: Environment; readonly withChart: boolean },
+  options: {
+    readonly out: string;
+    readonly command: string;
+    readonly environment: Environment;
+    readonly withChart: boolean;
+  },
 ): Promise<DemoFiles> {
   const { out, command, environment } = options;
   await mkdir(out, { recursive: true });

@@ -123,7 +123,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   return {
     suite: suite.name,
     title: suite.title,
-    preset: typeof options.optimizer.weights === 'undefined' ? (options.optimizer.preset ?? 'prototype') : 'own weights',
+    preset:
+      typeof options.optimizer.weights === 'undefined' ? (options.optimizer.preset ?? 'prototype') : 'own weights',
     steps,
     evaluateEvery: suite.evaluateEvery,
     seeds,

@@ -28,5 +28,7 @@ export function formatRatio(ratio: number): string {
 
 /** A learning rate: 0.001, 3.16e-4. */
 export function formatRate(rate: number): string {
-  return rate >= 1e-3 ? Number(rate.toPrecision(3)).toString() : rate.toExponential(rate.toExponential(2).includes('.00') ? 0 : 2);
+  return rate >= 1e-3
+    ? Number(rate.toPrecision(3)).toString()
+    : rate.toExponential(rate.toExponential(2).includes('.00') ? 0 : 2);
 }

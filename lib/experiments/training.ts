@@ -41,7 +41,10 @@ export function meanOfLast(losses: readonly LossPoint[]): number {
 }
 
 /** Whether the loss is to be measured after this step. */
-export function isEvaluationStep(step: number, { steps, evaluateEvery }: { steps: number; evaluateEvery: number }): boolean {
+export function isEvaluationStep(
+  step: number,
+  { steps, evaluateEvery }: { steps: number; evaluateEvery: number },
+): boolean {
   return step === steps || step % evaluateEvery === 0;
 }
 
@@ -49,7 +52,11 @@ export function isEvaluationStep(step: number, { steps, evaluateEvery }: { steps
  * Trains a problem from a fresh start with minibatches drawn with replacement.
  * @throws the signal's reason when aborted.
  */
-export async function train(problem: Problem, makeOptimizer: MakeOptimizer, options: TrainingOptions): Promise<TrainingResult> {
+export async function train(
+  problem: Problem,
+  makeOptimizer: MakeOptimizer,
+  options: TrainingOptions,
+): Promise<TrainingResult> {
   const parameters = problem.initial(options.seed);
   const gradients = zerosLike(problem);
   const batch = new Int32Array(problem.sampleCount > 0 ? problem.batchSize : 0);

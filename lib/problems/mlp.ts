@@ -65,9 +65,14 @@ export class Mlp implements Problem {
     }
     const badLabel = samples.labels.findIndex((label) => label >= classes);
     if (badLabel >= 0) {
-      throw new RangeError(`samples.labels[${badLabel}]: expected less than ${classes}, got ${samples.labels[badLabel]}`);
+      throw new RangeError(
+        `samples.labels[${badLabel}]: expected less than ${classes}, got ${samples.labels[badLabel]}`,
+      );
     }
-    const sizes: [string, number][] = [['classes', classes], ['batchSize', batchSize]];
+    const sizes: [string, number][] = [
+      ['classes', classes],
+      ['batchSize', batchSize],
+    ];
     hidden.forEach((units, layer) => sizes.push([`hidden[${layer}]`, units]));
     for (const [name, value] of sizes) {
       if (!Number.isInteger(value) || value < 1) {
@@ -176,7 +181,15 @@ export class Mlp implements Problem {
     for (let layer = 0; layer < layers; layer++) {
       const [inputs, outputs] = [this.#sizes[layer], this.#sizes[layer + 1]];
       const output = workspace.values[layer + 1];
-      denseForward(workspace.values[layer], parameters[2 * layer], parameters[2 * layer + 1], output, rows, inputs, outputs);
+      denseForward(
+        workspace.values[layer],
+        parameters[2 * layer],
+        parameters[2 * layer + 1],
+        output,
+        rows,
+        inputs,
+        outputs,
+      );
       if (layer < layers - 1) activate(output, this.#options.activation, rows * outputs);
     }
   }

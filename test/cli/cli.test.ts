@@ -11,12 +11,30 @@ describe('help', { timeout: TIMEOUT }, () => {
     const { code, stdout, stderr } = await cli(['--help']);
     expect(code).toBe(0);
     expect(stderr).toBe('');
-    for (const text of ['demo', 'evaluate', 'info', 'presets', 'Start here:', 'Exit codes: 0 done']) expect(stdout).toContain(text);
+    for (const text of ['demo', 'evaluate', 'info', 'presets', 'Start here:', 'Exit codes: 0 done'])
+      expect(stdout).toContain(text);
   });
 
   it.each([
-    ['demo', ['--dataset', '--data-dir', '--mirror', '--out', '--steps', '--seed', '--backend', '--quick', '--no-chart', '--json']],
-    ['evaluate', ['--suite', '--preset', '--weights', '--seeds', '--steps', '--learning-rate', '--expect-median', '--json']],
+    [
+      'demo',
+      [
+        '--dataset',
+        '--data-dir',
+        '--mirror',
+        '--out',
+        '--steps',
+        '--seed',
+        '--backend',
+        '--quick',
+        '--no-chart',
+        '--json',
+      ],
+    ],
+    [
+      'evaluate',
+      ['--suite', '--preset', '--weights', '--seeds', '--steps', '--learning-rate', '--expect-median', '--json'],
+    ],
     ['info', ['--json']],
     ['presets', ['--json']],
   ])('of %s explains every option and gives examples', async (command, options) => {
@@ -96,11 +114,16 @@ describe('evaluate', { timeout: TIMEOUT }, () => {
     const [first, second] = await Promise.all([cli([...short, '--json']), cli([...short, '--json'])]);
     expect(first.code).toBe(0);
     type Result = { name: string; finalLosses: number[]; median: number; worst: number; ratio: number };
-    const results = (outcome: { stdout: string }): Result[] => (JSON.parse(outcome.stdout) as { results: Result[] }).results;
+    const results = (outcome: { stdout: string }): Result[] =>
+      (JSON.parse(outcome.stdout) as { results: Result[] }).results;
     const losses = (outcome: { stdout: string }): number[][] => results(outcome).map((r) => r.finalLosses);
     expect(losses(second)).toEqual(losses(first));
     const [learned, usual, tuned] = results(first);
-    expect([learned.name, usual.name, tuned.name]).toEqual(['learned optimizer', 'Adam, usual rate', 'Adam, tuned rate']);
+    expect([learned.name, usual.name, tuned.name]).toEqual([
+      'learned optimizer',
+      'Adam, usual rate',
+      'Adam, tuned rate',
+    ]);
     for (const result of [learned, usual, tuned]) {
       expect(result.finalLosses).toHaveLength(2);
       expect(result.worst).toBe(Math.max(...result.finalLosses));

@@ -56,7 +56,8 @@ describe('demo', { timeout: 180_000 }, () => {
 
     it('draws SVG and PNG with every optimizer in the legend', async () => {
       const svg = (await read('learning-curves.svg')).toString();
-      for (const text of [...NAMES, 'Training step', 'Training loss (log scale)']) expect(svg).toContain(`>${text}</text>`);
+      for (const text of [...NAMES, 'Training step', 'Training loss (log scale)'])
+        expect(svg).toContain(`>${text}</text>`);
       expect((await read('learning-curves.png')).subarray(1, 4).toString()).toBe('PNG');
     });
 
@@ -79,7 +80,20 @@ describe('demo', { timeout: 180_000 }, () => {
     await writeFile(join(data, 't10k-images-idx3-ubyte.gz'), images);
     await writeFile(join(data, 't10k-labels-idx1-ubyte.gz'), labels);
     const out = join(dir, 'mnist');
-    const args = ['--dataset', 'mnist', '--data-dir', data, '--steps', '6', '--backend', 'cpu', '--no-chart', '--json', '--out', out];
+    const args = [
+      '--dataset',
+      'mnist',
+      '--data-dir',
+      data,
+      '--steps',
+      '6',
+      '--backend',
+      'cpu',
+      '--no-chart',
+      '--json',
+      '--out',
+      out,
+    ];
     const { code, stdout, stderr } = await cli(['demo', ...args]);
     expect(code, stderr).toBe(0);
     const results = JSON.parse(stdout) as Results & { provenance: string; files: { svg?: string } };

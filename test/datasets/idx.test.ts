@@ -40,7 +40,11 @@ describe('parseIdx', () => {
   it.each([
     ['nothing', Buffer.alloc(0), /0 bytes, expected an idx header/],
     ['another format', Buffer.from('P5 28 28'), /starts with 50352032, expected an idx file/],
-    ['an unknown element type', Buffer.from([0, 0, 7, 1, 0, 0, 0, 0]), /element type 0x07, expected one of 0x08, .*0x0e/],
+    [
+      'an unknown element type',
+      Buffer.from([0, 0, 7, 1, 0, 0, 0, 0]),
+      /element type 0x07, expected one of 0x08, .*0x0e/,
+    ],
     ['no dimensions', Buffer.from([0, 0, 8, 0]), /0 dimensions/],
     ['a header cut off', valid.subarray(0, 9), /9 bytes, expected a header of 12 for 2 dimensions/],
     ['data cut off', valid.subarray(0, -1), /5 bytes of data, expected 6 for shape \[2, 3\]; the file is cut off/],

@@ -80,7 +80,9 @@ describe('files in the folder', () => {
     await put('t10k-labels-idx1-ubyte.gz', gzipSync(idxBytes([10], new Uint8Array(10).fill(11))));
     await expect(load()).rejects.toThrow(/label 11 at index 0, expected 0–9/);
     await put('t10k-images-idx3-ubyte.gz', test.labels);
-    await expect(load()).rejects.toThrow(/Uint8Array of shape \[10\], expected unsigned bytes \[count, height, width\]/);
+    await expect(load()).rejects.toThrow(
+      /Uint8Array of shape \[10\], expected unsigned bytes \[count, height, width\]/,
+    );
   });
 
   it('must be of the data set asked for', async () => {
@@ -108,7 +110,11 @@ describe('download', () => {
   });
 
   it('completes what an interrupted run left', async () => {
-    const partial = await serveFiles(['train-labels-idx1-ubyte.gz', 't10k-labels-idx1-ubyte.gz', 'train-images-idx3-ubyte.gz']);
+    const partial = await serveFiles([
+      'train-labels-idx1-ubyte.gz',
+      't10k-labels-idx1-ubyte.gz',
+      'train-images-idx3-ubyte.gz',
+    ]);
     await expect(load({ mirrors: [partial.url] })).rejects.toThrow(/t10k-images-idx3-ubyte.gz could not be downloaded/);
     expect(await readdir(dir)).toHaveLength(3);
     await partial.close();
@@ -126,7 +132,9 @@ describe('download', () => {
   });
 
   it('refuses mirrors that are no http URLs, naming where they came from', async () => {
-    await expect(load({ mirrors: ['ftp://host/'] })).rejects.toThrow(/^mirrors: expected http\(s\) URLs of folders, got "ftp:/);
+    await expect(load({ mirrors: ['ftp://host/'] })).rejects.toThrow(
+      /^mirrors: expected http\(s\) URLs of folders, got "ftp:/,
+    );
     vi.stubEnv(MIRRORS_VARIABLE, 'nonsense');
     await expect(load()).rejects.toThrow(new RegExp(`^${MIRRORS_VARIABLE}: expected`));
   });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { comparisonStyle, LEARNED_STYLE, lineChartSpec, renderChart, type LineChart } from '../../lib/experiments/chart';
+import {
+  comparisonStyle,
+  LEARNED_STYLE,
+  lineChartSpec,
+  renderChart,
+  type LineChart,
+} from '../../lib/experiments/chart';
 
 const chart: LineChart = {
   title: 'Loss & more',
@@ -16,7 +22,16 @@ const chart: LineChart = {
 describe('charts', () => {
   it('name axes and series and label powers of ten, in SVG and PNG', async () => {
     const { svg, png } = await renderChart(lineChartSpec(chart));
-    for (const text of ['Loss &amp; more', 'A subtitle', chart.xTitle, chart.yTitle, 'first', 'second', '10⁻³', '10⁰']) {
+    for (const text of [
+      'Loss &amp; more',
+      'A subtitle',
+      chart.xTitle,
+      chart.yTitle,
+      'first',
+      'second',
+      '10⁻³',
+      '10⁰',
+    ]) {
       expect(svg).toContain(`>${text}</text>`);
     }
     expect(svg).toContain(LEARNED_STYLE.colour);

@@ -26,7 +26,20 @@ describe('reportHtml', () => {
   });
 
   it('closes what it opens', () => {
-    for (const tag of ['html', 'head', 'body', 'main', 'table', 'thead', 'tbody', 'dl', 'ul', 'figure', 'pre', 'style']) {
+    for (const tag of [
+      'html',
+      'head',
+      'body',
+      'main',
+      'table',
+      'thead',
+      'tbody',
+      'dl',
+      'ul',
+      'figure',
+      'pre',
+      'style',
+    ]) {
       const count = (pattern: string): number => html.match(new RegExp(pattern, 'g'))?.length ?? 0;
       expect(count(`<${tag}[ >]`), tag).toBe(count(`</${tag}>`));
       expect(count(`</${tag}>`), tag).toBeGreaterThan(0);

@@ -30,7 +30,7 @@ interface DemoCommandOptions {
   json?: boolean;
 }
 
-const DEFAULT_STEPS = 1500;
+const DEFAULT_STEPS = 2000;
 const QUICK_STEPS = 150;
 
 const HELP = `
@@ -140,7 +140,10 @@ async function demo(options: DemoCommandOptions, context: Context): Promise<void
     const environment = environmentOf(backend);
     const files = await writeDemo(result, { out: options.out, command, environment, withChart: options.chart });
     if (files.pngHasText === false) {
-      note(streams, `${files.png} has no text because this machine has no fonts (on Debian: apt-get install fonts-dejavu-core); ${files.svg} is complete`);
+      note(
+        streams,
+        `${files.png} has no text because this machine has no fonts (on Debian: apt-get install fonts-dejavu-core); ${files.svg} is complete`,
+      );
     }
     if (options.json) printJson(streams, { ...result, environment, command, files });
     else printResult(result, files, context);
@@ -161,9 +164,17 @@ export function addDemoCommand(program: Command, context: Context): void {
       new Option('--dataset <name>', 'images to learn').choices(['digits', 'mnist', 'fashion-mnist']).default('digits'),
     )
     .option('--data-dir <dir>', 'folder with MNIST or Fashion-MNIST idx files (default: a folder of your cache)')
-    .option('--mirror <url>', `folder to download from, may be repeated (default: ${MIRRORS_VARIABLE}, then public mirrors)`, collect)
+    .option(
+      '--mirror <url>',
+      `folder to download from, may be repeated (default: ${MIRRORS_VARIABLE}, then public mirrors)`,
+      collect,
+    )
     .option('--out <dir>', 'folder for report, curves and numbers', 'out/demo')
-    .option('--steps <n>', `training steps for each optimizer (default: ${formatCount(DEFAULT_STEPS)})`, integerAtLeast(1))
+    .option(
+      '--steps <n>',
+      `training steps for each optimizer (default: ${formatCount(DEFAULT_STEPS)})`,
+      integerAtLeast(1),
+    )
     .option('--seed <n>', 'start and batches, the same for all optimizers', integerAtLeast(0), 0)
     .option('--preset <name>', 'weights of the learned optimizer that ship; see "learned-optimizer presets"')
     .option('--weights <file>', 'weights of the learned optimizer of your own (.safetensors)')

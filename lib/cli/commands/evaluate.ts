@@ -36,16 +36,20 @@ Examples:
 
 async function evaluateCommand(options: EvaluateCommandOptions, { streams, signal }: Context): Promise<void> {
   const suite = SUITES[options.suite];
+  const optimizer = { ...optimizerOptions(options), initialLearningRate: options.learningRate };
   const progress = createProgress(streams);
   const steps = options.steps ?? suite.steps;
   if (!options.json) {
-    printLine(streams, `${suite.title}; ${formatCount(steps)} steps, ${options.seeds} ${options.seeds === 1 ? 'seed' : 'seeds'}`);
+    printLine(
+      streams,
+      `${suite.title}; ${formatCount(steps)} steps, ${options.seeds} ${options.seeds === 1 ? 'seed' : 'seeds'}`,
+    );
   }
   const evaluation = await evaluate({
     suite,
     seeds: options.seeds,
     steps: options.steps,
-    optimizer: { ...optimizerOptions(options), initialLearningRate: options.learningRate },
+    optimizer,
     signal,
     onProgress: ({ run, done, total }) => progress.update('evaluating', done, total, run),
   }).finally(() => progress.stop());
@@ -77,7 +81,12 @@ export function addEvaluateCommand(program: Command, context: Context): void {
     .option('--weights <file>', 'weights of the learned optimizer of your own (.safetensors)')
     .option('--seeds <n>', 'runs of each optimizer', integerAtLeast(1), 5)
     .option('--steps <n>', "training steps of each run (default: the suite's)", integerAtLeast(1))
-    .option('--learning-rate <x>', 'initial learning rate of the learned optimizer', positiveNumber, EVALUATION_LEARNING_RATE)
+    .option(
+      '--learning-rate <x>',
+      'initial learning rate of the learned optimizer',
+      positiveNumber,
+      EVALUATION_LEARNING_RATE,
+    )
     .option('--expect-median <x>', 'largest median final loss to accept; exit code 3 beyond it', positiveNumber)
     .option('--json', 'print one JSON document with the losses of all seeds instead of the table')
     .addHelpText('after', HELP)

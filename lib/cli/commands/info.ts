@@ -14,7 +14,9 @@ export function addInfoCommand(program: Command, { streams }: Context): void {
   program
     .command('info')
     .summary('version, instruction set, threads, CUDA, presets')
-    .description('Prints what the optimizer runs on here: version, instruction set in use and available, threads, CUDA and why not, presets.')
+    .description(
+      'Prints what the optimizer runs on here: version, instruction set in use and available, threads, CUDA and why not, presets.',
+    )
     .option('--json', 'print one JSON document')
     .addHelpText('after', HELP)
     .action(({ json }: { json?: boolean }) => {

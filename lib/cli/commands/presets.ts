@@ -14,12 +14,17 @@ export function addPresetsCommand(program: Command, { streams }: Context): void 
   program
     .command('presets')
     .summary('the weights that ship')
-    .description('Lists the meta-trained weights that ship with the package, for the option "preset" of the API and --preset here.')
+    .description(
+      'Lists the meta-trained weights that ship with the package, for the option "preset" of the API and --preset here.',
+    )
     .option('--json', 'print one JSON document')
     .addHelpText('after', HELP)
     .action(({ json }: { json?: boolean }) => {
       const list = presets();
       if (json) return printJson(streams, list);
-      printLine(streams, tableText({ columns: columns('preset', 'what it is'), rows: list.map((p) => [p.name, p.description]) }));
+      printLine(
+        streams,
+        tableText({ columns: columns('preset', 'what it is'), rows: list.map((p) => [p.name, p.description]) }),
+      );
     });
 }

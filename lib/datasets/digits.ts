@@ -38,7 +38,7 @@ function parse(text: string, path: string): LabelledImages {
  * @throws {Error} if the file is missing or damaged.
  */
 export function loadDigits(): LabelledImages {
-  const path = join(packageRoot(), 'data', 'digits', 'digits.csv.gz');
+  const path = join(packageRoot, 'data', 'digits', 'digits.csv.gz');
   return parse(gunzipSync(readFileSync(path)).toString('latin1'), path);
 }
 

@@ -119,11 +119,8 @@ function decades(values: readonly number[]): number[] {
     .map((exponent) => 10 ** exponent);
 }
 
-/** Vega expression for labels such as 10⁻⁵. */
-const POWER_LABEL =
-  "'10' + (round(log(datum.value) / LN10) < 0 ? '⁻' : '') + " +
-  "(abs(round(log(datum.value) / LN10)) > 9 ? ['', '¹', '²', '³'][floor(abs(round(log(datum.value) / LN10)) / 10)] : '') + " +
-  "['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][abs(round(log(datum.value) / LN10)) % 10]";
+/** Vega expression for the labels of powers of ten, written as in the tables: 10, 0.1, 0.001, 1e-4. */
+const POWER_LABEL = "datum.value < 0.00099 ? format(datum.value, '.0e') : format(datum.value, '~g')";
 
 /** Vega-Lite specification of a line chart in the house style. */
 export function lineChartSpec(chart: LineChart): TopLevelSpec {
@@ -142,7 +139,7 @@ export function lineChartSpec(chart: LineChart): TopLevelSpec {
     height: 400,
     // Fixed margins: without a canvas Vega only estimates text widths, and its automatic margins come out too wide.
     autosize: { type: 'none' },
-    padding: { left: 84, right: 28, top: 104, bottom: 64 },
+    padding: { left: 94, right: 28, top: 104, bottom: 64 },
     data: { values: rows },
     mark: { type: 'line', interpolate: 'linear', clip: true, strokeCap: 'butt', strokeJoin: 'round' },
     encoding: {

@@ -14,7 +14,7 @@ const chart: LineChart = {
   yTitle: 'Training loss (log scale)',
   logY: true,
   series: [
-    { name: 'first', style: LEARNED_STYLE, points: [1, 0.1, 1e-3].map((y, x) => ({ x, y })) },
+    { name: 'first', style: LEARNED_STYLE, points: [1, 0.1, 1e-4].map((y, x) => ({ x, y })) },
     { name: 'second', style: comparisonStyle(0), points: [1, NaN, Infinity, 0, -1, 0.5].map((y, x) => ({ x, y })) },
   ],
 };
@@ -29,8 +29,9 @@ describe('charts', () => {
       chart.yTitle,
       'first',
       'second',
-      '10⁻³',
-      '10⁰',
+      '1e-4',
+      '0.001',
+      '1',
     ]) {
       expect(svg).toContain(`>${text}</text>`);
     }

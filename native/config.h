@@ -70,8 +70,9 @@ struct DynamicShape {
   LO_HD LO_INLINE constexpr bool has(unsigned flag) const { return (flags_ & flag) != 0; }
 };
 
-// Meta-parameters of the parameter level in the number type of the computation. Matrices are row-major.
-template <class T>
+// Meta-parameters of the parameter level in the number type of the computation. Matrices are row-major. V is the type of
+// the scalars.
+template <class T, class V = T>
 struct Cell {
   const T* gates;              // [inputs + hidden][2·hidden], columns [reset | update]
   const T* candidate;          // [inputs + hidden][hidden]
@@ -82,12 +83,12 @@ struct Cell {
   const T* scaleDecayReadout;  // [hidden]
   const T* inputDecayReadout;  // [hidden]
   const T* rateReadout;        // [hidden]
-  T scaleDecayBias;
-  T inputDecayBias;
-  T rateBias;
-  T rateMomentum;  // γ_η
-  T stepOffset;    // o
-  T maxLogRate;
+  V scaleDecayBias;
+  V inputDecayBias;
+  V rateBias;
+  V rateMomentum;  // γ_η
+  V stepOffset;    // o
+  V maxLogRate;
 };
 
 }  // namespace lo

@@ -4,6 +4,8 @@
 #include <cstddef>
 
 #include "config.h"
+#include "lane_objectives.h"
+#include "lanes.h"
 
 namespace lo {
 
@@ -55,6 +57,12 @@ struct Kernels {
   const char* isa;
   void (*advance)(const AdvanceTask<T>&);
   void (*apply)(const ApplyTask<T>&);
+  // Problems side by side (lanes.h): lanes of a block, one step, and its reverse.
+  int laneWidth;
+  void (*laneStep)(const LaneStepTask<T>&);
+  void (*laneBackward)(const LaneBackwardTask<T>&);
+  void (*laneResiduals)(const LaneResidualTask<T>&);
+  void (*laneRegression)(const LaneRegressionTask<T>&);
 };
 
 // Null where the instruction set is not compiled in.

@@ -134,9 +134,10 @@ LO_INLINE DynamicShape dynamicShape(const Config& c) {
   return DynamicShape{c.hidden, c.timescales, inputCountOf(c.timescales, c.flags), c.flags};
 }
 
-LO_INLINE P stepped(P theta, P raw, P factor, P decay) {
+// θ after the step, or `skipped` where the raw step marks a skipped coordinate.
+LO_INLINE P stepped(P theta, P raw, P factor, P decay, P skipped) {
   const P next = theta - fma_(raw, factor, decay * theta);
-  return select_(raw == raw, next, theta);
+  return select_(raw == raw, next, skipped);
 }
 
 void applyChunk(const ApplyTask<T>& task) {
@@ -147,9 +148,10 @@ void applyChunk(const ApplyTask<T>& task) {
   std::size_t i = 0;
   for (; i + width <= task.count; i += width) {
     const P theta = Lanes::load(source + i);
-    const P next = stepped(theta, Lanes::load(task.raw + i), factor, decay);
+    const P next = stepped(theta, Lanes::load(task.raw + i), factor, decay, theta);
     if (attention) {
-      Lanes::store(task.parameter + i, stepped(theta, Lanes::load(task.rawAttention + i), attentionFactor, decay));
+      const P phi = Lanes::load(task.parameter + i);
+      Lanes::store(task.parameter + i, stepped(theta, Lanes::load(task.rawAttention + i), attentionFactor, decay, phi));
       Lanes::store(task.position + i, next);
     } else {
       Lanes::store(task.parameter + i, next);
@@ -157,18 +159,20 @@ void applyChunk(const ApplyTask<T>& task) {
   }
   if (i == task.count) return;
   const std::size_t rest = task.count - i;
-  T theta[width] = {}, raw[width] = {}, rawAttention[width] = {}, next[width];
+  T theta[width] = {}, raw[width] = {}, phi[width] = {}, rawAttention[width] = {}, next[width];
   for (std::size_t k = 0; k < rest; ++k) {
     theta[k] = source[i + k];
     raw[k] = task.raw[i + k];
-    if (attention) rawAttention[k] = task.rawAttention[i + k];
+    if (!attention) continue;
+    phi[k] = task.parameter[i + k];
+    rawAttention[k] = task.rawAttention[i + k];
   }
   const P t = Lanes::load(theta);
-  Lanes::store(next, stepped(t, Lanes::load(raw), factor, decay));
+  Lanes::store(next, stepped(t, Lanes::load(raw), factor, decay, t));
   T* target = attention ? task.position : task.parameter;
   for (std::size_t k = 0; k < rest; ++k) target[i + k] = next[k];
   if (attention) {
-    Lanes::store(next, stepped(t, Lanes::load(rawAttention), attentionFactor, decay));
+    Lanes::store(next, stepped(t, Lanes::load(rawAttention), attentionFactor, decay, Lanes::load(phi)));
     for (std::size_t k = 0; k < rest; ++k) task.parameter[i + k] = next[k];
   }
 }

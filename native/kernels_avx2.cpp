@@ -7,7 +7,14 @@
 
 namespace lo {
 const Kernels<float>* avx2Kernels() {
-  static constexpr Kernels<float> kernels = {"avx2", &isa_avx2::advanceAny, &isa_avx2::applyChunk};
+  static constexpr Kernels<float> kernels = {"avx2",
+                                              &isa_avx2::advanceAny,
+                                              &isa_avx2::applyChunk,
+                                              isa_avx2::kPackWidth,
+                                              &isa_avx2::laneStepAny,
+                                              &isa_avx2::laneBackwardAny,
+                                              &isa_avx2::laneResiduals,
+                                              &isa_avx2::laneRegression};
   return &kernels;
 }
 }  // namespace lo

@@ -7,7 +7,14 @@
 
 namespace lo {
 const Kernels<float>* avx512Kernels() {
-  static constexpr Kernels<float> kernels = {"avx512", &isa_avx512::advanceAny, &isa_avx512::applyChunk};
+  static constexpr Kernels<float> kernels = {"avx512",
+                                              &isa_avx512::advanceAny,
+                                              &isa_avx512::applyChunk,
+                                              isa_avx512::kPackWidth,
+                                              &isa_avx512::laneStepAny,
+                                              &isa_avx512::laneBackwardAny,
+                                              &isa_avx512::laneResiduals,
+                                              &isa_avx512::laneRegression};
   return &kernels;
 }
 }  // namespace lo

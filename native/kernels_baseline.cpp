@@ -7,7 +7,14 @@
 
 namespace lo {
 const Kernels<float>* baselineKernels() {
-  static constexpr Kernels<float> kernels = {"baseline", &isa_baseline::advanceAny, &isa_baseline::applyChunk};
+  static constexpr Kernels<float> kernels = {"baseline",
+                                              &isa_baseline::advanceAny,
+                                              &isa_baseline::applyChunk,
+                                              isa_baseline::kPackWidth,
+                                              &isa_baseline::laneStepAny,
+                                              &isa_baseline::laneBackwardAny,
+                                              &isa_baseline::laneResiduals,
+                                              &isa_baseline::laneRegression};
   return &kernels;
 }
 }  // namespace lo

@@ -2,12 +2,18 @@
 // LO_ISA_NAMESPACE.
 #include <cfloat>
 #include <limits>
+#include <vector>
 
 #include "kernels.h"
 #include "vec.h"
-#include "param_step.h"
+#include "gru.h"
 
 namespace lo {
+
+template <>
+struct ScalarOf<LO_ISA_NAMESPACE::Pack> {
+  using type = float;
+};
 
 // Register blocking: as many outputs as leave room for two operands in the register file.
 template <>
@@ -28,6 +34,7 @@ namespace {
 
 using T = float;
 using P = Pack;
+using Memory = PackMemory;
 
 struct Lanes {
   using Mask = LO_ISA_NAMESPACE::Mask;
@@ -44,29 +51,58 @@ struct Lanes {
 static_assert(Lanes::width == kBlock, "one field of a block is one pack");
 
 #include "kernels.inl"
+#include "lanes.inl"
+#include "lane_objectives.inl"
 
-// The architectures with a compiled-in shape; every other one takes the generic path.
 constexpr unsigned kPaper = kGradientProducts | kRelativeLogMagnitude | kRelativeLearningRate;
 
-void advanceAny(const AdvanceTask<T>& task) {
-  const Config& c = *task.config;
-  // Which mean is subtracted is decided by the caller.
+// Calls body(shape) with a compiled-in shape for the usual architectures, and with the generic one for all others.
+template <class Body>
+void withShape(const Config& c, Body&& body) {
+#if !defined(LO_SANITIZED)
+  // Which mean of η is subtracted is decided by the caller.
   const unsigned flags = c.flags & ~static_cast<unsigned>(kTensorLearningRateMean);
   if (c.hidden == 10 && c.timescales == 4) {
-    switch (flags) {
-      case kPaper:
-        return advanceChunk(task, StaticShape<10, 4, kPaper>{});
-      case kPaper | kAttention:
-        return advanceChunk(task, StaticShape<10, 4, kPaper | kAttention>{});
-      case kPaper | kAbsoluteLearningRate:
-        return advanceChunk(task, StaticShape<10, 4, kPaper | kAbsoluteLearningRate>{});
-      case kPaper | kAbsoluteLearningRate | kAttention:
-        return advanceChunk(task, StaticShape<10, 4, kPaper | kAbsoluteLearningRate | kAttention>{});
-      default:
-        break;
-    }
+    if (flags == kPaper) return body(StaticShape<10, 4, kPaper>{});
+    if (flags == (kPaper | kAbsoluteLearningRate)) return body(StaticShape<10, 4, kPaper | kAbsoluteLearningRate>{});
   }
-  advanceChunk(task, dynamicShape(c));
+#endif
+  body(dynamicShape(c));
+}
+
+void advanceAny(const AdvanceTask<T>& task) {
+#if !defined(LO_SANITIZED)
+  const Config& c = *task.config;
+  const unsigned flags = c.flags & ~static_cast<unsigned>(kTensorLearningRateMean);
+  if (c.hidden == 10 && c.timescales == 4 && flags == (kPaper | kAttention)) {
+    return advanceChunk(task, StaticShape<10, 4, kPaper | kAttention>{});
+  }
+#endif
+  withShape(*task.config, [&](const auto& shape) { advanceChunk(task, shape); });
+}
+
+// Meta-training runs on machines with wide registers; elsewhere the compiled-in shapes would only cost compile time.
+template <class Body>
+void withLaneShape(const Config& c, Body&& body) {
+#if defined(__AVX2__) || defined(__ARM_NEON)
+  withShape(c, body);
+#else
+  body(dynamicShape(c));
+#endif
+}
+
+void laneStepAny(const LaneStepTask<T>& task) {
+  withLaneShape(task.model->config, [&](const auto& shape) {
+    if (task.weightsPerLane) {
+      laneStep<Memory>(task, shape);
+    } else {
+      laneStep<T>(task, shape);
+    }
+  });
+}
+
+void laneBackwardAny(const LaneBackwardTask<T>& task) {
+  withLaneShape(task.model->config, [&](const auto& shape) { laneBackward(task, shape); });
 }
 
 }  // namespace

@@ -7,7 +7,14 @@
 
 namespace lo {
 const Kernels<float>* neonKernels() {
-  static constexpr Kernels<float> kernels = {"neon", &isa_neon::advanceAny, &isa_neon::applyChunk};
+  static constexpr Kernels<float> kernels = {"neon",
+                                              &isa_neon::advanceAny,
+                                              &isa_neon::applyChunk,
+                                              isa_neon::kPackWidth,
+                                              &isa_neon::laneStepAny,
+                                              &isa_neon::laneBackwardAny,
+                                              &isa_neon::laneResiduals,
+                                              &isa_neon::laneRegression};
   return &kernels;
 }
 }  // namespace lo

@@ -1,9 +1,10 @@
 // Double kernels: the reference, one coordinate at a time, with the C library's functions.
 #include <cfloat>
 #include <limits>
+#include <vector>
 
 #include "kernels.h"
-#include "param_step.h"
+#include "gru.h"
 
 namespace lo {
 namespace isa_reference {
@@ -11,6 +12,7 @@ namespace {
 
 using T = double;
 using P = double;
+using Memory = double;
 
 struct Lanes {
   using Mask = bool;
@@ -26,14 +28,26 @@ struct Lanes {
 };
 
 #include "kernels.inl"
+#include "lanes.inl"
+#include "lane_objectives.inl"
 
 void advanceAny(const AdvanceTask<T>& task) { advanceChunk(task, dynamicShape(*task.config)); }
+
+void laneStepAny(const LaneStepTask<T>& task) { laneStep<T>(task, dynamicShape(task.model->config)); }
+void laneBackwardAny(const LaneBackwardTask<T>& task) { laneBackward(task, dynamicShape(task.model->config)); }
 
 }  // namespace
 }  // namespace isa_reference
 
 const Kernels<double>* referenceKernels() {
-  static constexpr Kernels<double> kernels = {"reference", &isa_reference::advanceAny, &isa_reference::applyChunk};
+  static constexpr Kernels<double> kernels = {"reference",
+                                               &isa_reference::advanceAny,
+                                               &isa_reference::applyChunk,
+                                               static_cast<int>(isa_reference::Lanes::width),
+                                               &isa_reference::laneStepAny,
+                                               &isa_reference::laneBackwardAny,
+                                               &isa_reference::laneResiduals,
+                                               &isa_reference::laneRegression};
   return &kernels;
 }
 

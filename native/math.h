@@ -96,7 +96,7 @@ LO_HD LO_INLINE P exp_(P x) {
   return scaleByPowerOfTwo(p, n);
 }
 
-// tanh x as an odd rational function with one division. Absolute error ≤ 3e-7, relative ≤ 6e-7.
+// tanh x as an odd rational function with one division. Absolute and relative error ≤ 4e-7.
 template <class P>
 LO_HD LO_INLINE P tanh_(P x) {
   x = max_(min_(x, P(9.02f)), P(-9.02f));
@@ -108,13 +108,13 @@ LO_HD LO_INLINE P tanh_(P x) {
   return x * num / den;
 }
 
-// σ(x). Absolute error ≤ 2e-7.
+// σ(x). Absolute error ≤ 2.5e-7.
 template <class P>
 LO_HD LO_INLINE P sigmoid_(P x) {
   return fma_(tanh_(x * P(0.5f)), P(0.5f), P(0.5f));
 }
 
-// σ(x) and 1 − σ(x), both with small relative error (decays close to 1 need their complement).
+// σ(x) and 1 − σ(x), both with relative error ≤ 4e-7 on [-87, 87] (decays close to 1 need their complement).
 template <class P>
 LO_HD LO_INLINE void sigmoidWithComplement(P x, P& value, P& complement) {
   const P e = exp_(P(0.0f) - x);
@@ -122,7 +122,7 @@ LO_HD LO_INLINE void sigmoidWithComplement(P x, P& value, P& complement) {
   complement = e * value;
 }
 
-// asinh x: odd, no cancellation near 0, no overflow for large |x|. Relative error ≤ 4e-7.
+// asinh x: odd, no cancellation near 0, no overflow up to 1.7e38, far beyond what a step passes. Relative error ≤ 4e-7.
 template <class P>
 LO_HD LO_INLINE P asinh_(P x) {
   const P t = abs_(x);

@@ -144,7 +144,8 @@ bool Optimizer<T>::hasTensor(int handle) const {
 
 template <class T>
 void Optimizer<T>::plan(const int* tensors, std::size_t count) {
-  if (planned_.size() == count && std::equal(planned_.begin(), planned_.end(), tensors)) return;
+  // An empty list is planned every time: `planned_` is empty without a plan, too.
+  if (count != 0 && planned_.size() == count && std::equal(planned_.begin(), planned_.end(), tensors)) return;
   planned_.clear();
   chunks_.clear();
   firstChunk_.clear();
@@ -333,6 +334,12 @@ void Optimizer<T>::exportTensor(int handle, const TensorStateView<T>& out) const
     out.logRate[i] = *p;
   }
   if (out.position != nullptr) std::copy_n(tensor.position.data(), tensor.length, out.position);
+}
+
+template <class T>
+const T* Optimizer<T>::position(int handle) const {
+  const Tensor& tensor = *tensors_[static_cast<std::size_t>(handle)];
+  return tensor.hasPosition ? tensor.position.data() : nullptr;
 }
 
 template <class T>

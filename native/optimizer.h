@@ -69,6 +69,8 @@ class Optimizer {
   void apply(T* const* parameters, double multiplier, double weightDecay);
 
   void exportTensor(int handle, const TensorStateView<T>& out) const;
+  /// θ of a tensor with attention after its first step, [length]; null otherwise.
+  const T* position(int handle) const;
   void importTensor(int handle, const TensorStateView<const T>& in);
 
   std::size_t bytes() const;

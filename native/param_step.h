@@ -2,7 +2,9 @@
 // Wichrowska et al. 2017 (sections 3.1–3.3), written once.
 //
 // P is the number type: `double` (reference), a SIMD pack of floats (vec.h), or `float` (one CUDA thread).
-// T is the type of the meta-parameters: double for P = double, else float.
+// W is the type of a matrix entry, converted to P where it is used: a scalar where all coordinates of a P share the
+// weights, PackMemory (vec.h) where every lane has its own (meta-training by evolution strategies).
+// B, the type of the bias, and M, that of mean η, are scalars where all coordinates belong to one problem, else P.
 // Shape says which architecture (config.h): constants for the common ones, values for all others.
 #pragma once
 
@@ -10,6 +12,14 @@
 #include "math.h"
 
 namespace lo {
+
+// Type of a constant of the arithmetic in P.
+template <class P>
+struct ScalarOf {
+  using type = P;
+};
+template <class P>
+using Scalar = typename ScalarOf<P>::type;
 
 // State of the coordinates in one P. A coordinate that has never been advanced has scale[0] = 0.
 template <class P, class Shape>
@@ -36,8 +46,8 @@ struct TileOf {
   static constexpr int value = 10;
 };
 
-template <int Tile, class P, class T>
-LO_HD LO_INLINE void affineTile(const T* LO_RESTRICT w, int stride, const T* bias, const P* in, int n, P* out) {
+template <int Tile, class P, class W, class B>
+LO_HD LO_INLINE void affineTile(const W* LO_RESTRICT w, int stride, const B* bias, const P* in, int n, P* out) {
   P acc[Tile];
   LO_UNROLL for (int o = 0; o < Tile; ++o) acc[o] = P(bias[o]);
   for (int i = 0; i < n; ++i, w += stride) {
@@ -48,24 +58,36 @@ LO_HD LO_INLINE void affineTile(const T* LO_RESTRICT w, int stride, const T* bia
 }
 
 // out[o] = bias[o] + Σ_i in[i]·w[i·stride + o] for o < outputs.
-template <class P, class T>
-LO_HD LO_INLINE void affine(const T* w, int stride, const T* bias, const P* in, int n, int outputs, P* out) {
+template <class P, class W, class B>
+LO_HD LO_INLINE void affine(const W* w, int stride, const B* bias, const P* in, int n, int outputs, P* out) {
   constexpr int tile = TileOf<P>::value;
   int o = 0;
   for (; o + tile <= outputs; o += tile) affineTile<tile>(w + o, stride, bias + o, in, n, out + o);
   for (; o < outputs; ++o) affineTile<1>(w + o, stride, bias + o, in, n, out + o);
 }
 
-template <class P, class T>
-LO_HD LO_INLINE P dot(const T* w, const P* v, int n, P acc) {
+template <class P, class W>
+LO_HD LO_INLINE P dot(const W* w, const P* v, int n, P acc) {
   for (int i = 0; i < n; ++i) acc = fma_(v[i], P(w[i]), acc);
   return acc;
 }
 
+// What the step tells about its intermediate values: nothing, unless a reverse pass will need them
+// (param_step_backward.h).
+struct NoRecord {
+  template <class... V>
+  LO_HD LO_INLINE void scaling(const V&...) {}
+  template <class... V>
+  LO_HD LO_INLINE void reset(const V&...) {}
+  template <class... V>
+  LO_HD LO_INLINE void updated(const V&...) {}
+};
+
 // Advances ḡ and λ and fills out.inputs with x (paper, section 3.2). `gradient` is finite.
-template <class P, class T, class Shape>
-LO_HD LO_INLINE void updateInputs(const Shape& shape, const Cell<T>& cell, T meanLogRate, P gradient,
-                                  Coordinates<P, Shape>& c, StepOutputs<P, Shape>& out) {
+template <class P, class W, class V, class M, class Shape, class Record>
+LO_HD LO_INLINE void updateInputs(const Shape& shape, const Cell<W, V>& cell, M meanLogRate, P gradient,
+                                  Coordinates<P, Shape>& c, StepOutputs<P, Shape>& out, Record& record) {
+  using T = Scalar<P>;
   const int H = shape.hidden();
   const int S = shape.timescales();
   const P zero(T(0)), one(T(1));
@@ -95,6 +117,7 @@ LO_HD LO_INLINE void updateInputs(const Shape& shape, const Cell<T>& cell, T mea
     c.scale[s] = fma_(scaleDecay, c.scale[s], scaleGain * fma_(average, average, P(T(1e-12))));
     const P shifted = c.scale[s] + P(T(1e-16));
     x[s] = asinh_(average / sqrt_(shifted));
+    record.scaling(s, inputDecay, inputGain, scaleDecay, scaleGain, average, shifted);
     if (shape.has(kRelativeLogMagnitude)) {
       logMagnitude[s] = log_(shifted);
       meanLogMagnitude = meanLogMagnitude + logMagnitude[s];
@@ -126,28 +149,35 @@ LO_HD LO_INLINE void updateInputs(const Shape& shape, const Cell<T>& cell, T mea
 }
 
 // GRU with the tensor's bias, columns [reset | update | candidate]; uses out.inputs and advances c.hidden.
-template <class P, class T, class Shape>
-LO_HD LO_INLINE void updateHidden(const Shape& shape, const Cell<T>& cell, const T* bias, Coordinates<P, Shape>& c,
-                                  StepOutputs<P, Shape>& out) {
+template <class P, class W, class V, class B, class Shape, class Record>
+LO_HD LO_INLINE void updateHidden(const Shape& shape, const Cell<W, V>& cell, const B* bias, Coordinates<P, Shape>& c,
+                                  StepOutputs<P, Shape>& out, Record& record) {
   const int H = shape.hidden();
   const int I = shape.inputs();
   P* in = out.inputs;
   P gates[2 * Shape::maxHidden];
   for (int j = 0; j < H; ++j) in[I + j] = c.hidden[j];
   affine(cell.gates, 2 * H, bias, in, I + H, 2 * H, gates);
-  for (int j = 0; j < H; ++j) in[I + j] = sigmoid_(gates[j]) * c.hidden[j];
+  for (int j = 0; j < H; ++j) {
+    const P r = sigmoid_(gates[j]);
+    record.reset(j, r);
+    in[I + j] = r * c.hidden[j];
+  }
   P candidate[Shape::maxHidden];
   affine(cell.candidate, H, bias + 2 * H, in, I + H, H, candidate);
   for (int j = 0; j < H; ++j) {
     const P next = tanh_(candidate[j]);
-    c.hidden[j] = fma_(sigmoid_(gates[H + j]), c.hidden[j] - next, next);
+    const P u = sigmoid_(gates[H + j]);
+    c.hidden[j] = fma_(u, c.hidden[j] - next, next);
+    record.updated(j, u, next, c.hidden[j]);
   }
 }
 
 // Direction, step size and the new learning rate from the new hidden state (paper, section 3.3).
-template <class P, class T, class Shape>
-LO_HD LO_INLINE void readOut(const Shape& shape, const Cell<T>& cell, Coordinates<P, Shape>& c,
+template <class P, class W, class V, class Shape>
+LO_HD LO_INLINE void readOut(const Shape& shape, const Cell<W, V>& cell, Coordinates<P, Shape>& c,
                              StepOutputs<P, Shape>& out) {
+  using T = Scalar<P>;
   const int H = shape.hidden();
   const int S = shape.timescales();
   const P* scaled = out.inputs;
@@ -158,14 +188,14 @@ LO_HD LO_INLINE void readOut(const Shape& shape, const Cell<T>& cell, Coordinate
   }
   const P change = dot(cell.rateReadout, c.hidden, H, P(cell.rateBias));
   out.logStep = max_(min_(c.logRate + change, P(cell.maxLogRate)), P(T(kMinLogLearningRate)));
-  c.logRate = fma_(P(cell.rateMomentum), c.logRate, P(T(1) - cell.rateMomentum) * out.logStep);
+  c.logRate = fma_(P(cell.rateMomentum), c.logRate, (P(T(1)) - P(cell.rateMomentum)) * out.logStep);
 }
 
-template <class P, class T, class Shape>
-LO_HD LO_INLINE void advance(const Shape& shape, const Cell<T>& cell, const T* bias, T meanLogRate, P gradient,
-                             Coordinates<P, Shape>& c, StepOutputs<P, Shape>& out) {
-  updateInputs(shape, cell, meanLogRate, gradient, c, out);
-  updateHidden(shape, cell, bias, c, out);
+template <class P, class W, class V, class B, class M, class Shape, class Record = NoRecord>
+LO_HD LO_INLINE void advance(const Shape& shape, const Cell<W, V>& cell, const B* bias, M meanLogRate, P gradient,
+                             Coordinates<P, Shape>& c, StepOutputs<P, Shape>& out, Record&& record = Record()) {
+  updateInputs(shape, cell, meanLogRate, gradient, c, out, record);
+  updateHidden(shape, cell, bias, c, out, record);
   readOut(shape, cell, c, out);
 }
 

@@ -5,6 +5,11 @@
 #define LO_HD __host__ __device__
 #define LO_INLINE __forceinline__
 #define LO_UNROLL _Pragma("unroll")
+#elif defined(LO_SANITIZED)
+// Sanitizers multiply the code; forced inlining and unrolling on top would take the compiler minutes per file.
+#define LO_HD
+#define LO_INLINE inline
+#define LO_UNROLL
 #elif defined(__GNUC__) || defined(__clang__)
 #define LO_HD
 #define LO_INLINE inline __attribute__((always_inline))

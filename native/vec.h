@@ -246,10 +246,16 @@ struct Mask {
   }
 };
 
+// A pack as it lies in memory, at any alignment.
+struct PackMemory {
+  float lanes[kPackWidth];
+};
+
 struct Pack {
   Reg::V r[kRegs];
 
   Pack() = default;
+  LO_INLINE explicit Pack(const PackMemory& m) : Pack(load(m.lanes)) {}
   LO_INLINE explicit Pack(float x) {
     const Reg::V v = Reg::set(x);
     LO_UNROLL for (int k = 0; k < kRegs; ++k) r[k] = v;
@@ -271,6 +277,8 @@ struct Pack {
     return s;
   }
 };
+
+LO_INLINE void put(PackMemory& memory, Pack value) { value.store(memory.lanes); }
 
 #define LO_PACK_BINARY(NAME, OP)                                                      \
   LO_INLINE Pack NAME(Pack a, Pack b) {                                               \

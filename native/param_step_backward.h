@@ -1,0 +1,268 @@
+// Reverse mode of one step of the parameter level (param_step.h), coordinate by coordinate: from the adjoints of the new
+// state and of the step's outputs to those of the old state, the gradient, the bias, mean η and the meta-parameters.
+// The forward values come from a tape of that one step, recorded while it is computed once more from the old state, so
+// that between forward and reverse pass only states are kept.
+#pragma once
+
+#include "param_step.h"
+
+namespace lo {
+
+// Writes a value to memory; packs have theirs in vec.h.
+LO_HD LO_INLINE void put(double& memory, double value) { memory = value; }
+LO_HD LO_INLINE void put(float& memory, float value) { memory = value; }
+
+// Adjoints of the meta-parameters of a Cell, accumulated: `+=` everywhere. Layout as in Cell; A is P as it lies in memory.
+template <class A, class P>
+struct CellAdjoint {
+  A* gates;
+  A* candidate;
+  A* updateReadout;
+  A* updateShortcut;
+  A* attentionReadout;
+  A* attentionShortcut;
+  A* scaleDecayReadout;
+  A* inputDecayReadout;
+  A* rateReadout;
+  P scaleDecayBias;
+  P inputDecayBias;
+  P rateBias;
+  P rateMomentum;  // of γ_η itself, after the sigmoid
+};
+
+// Adjoints that a step receives from what comes after it.
+template <class P, class Shape>
+struct StepAdjoint {
+  Coordinates<P, Shape> state;   // of the new state
+  P inputs[Shape::maxInputs];    // of x, from its mean over the tensor
+  P direction;                   // of d
+  P attentionDirection;          // of d_a
+  P logStep;                     // of η_step
+};
+
+// Values of the forward pass that the reverse pass needs. `advance` fills it in when it is given as the recorder.
+template <class P, class Shape>
+struct StepTape {
+  P inputDecay[Shape::maxTimescales];
+  P inputGain[Shape::maxTimescales];
+  P scaleDecay[Shape::maxTimescales];
+  P scaleGain[Shape::maxTimescales];
+  P average[Shape::maxTimescales];
+  P inverseRoot[Shape::maxTimescales];  // 1/√(λ + 1e-16)
+  P inputs[Shape::maxInputs];
+  P resetGate[Shape::maxHidden];
+  P updateGate[Shape::maxHidden];
+  P candidate[Shape::maxHidden];
+  P hidden[Shape::maxHidden];  // h'
+  P logStep;
+
+  LO_HD LO_INLINE void scaling(int s, P decay, P gain, P decayOfScale, P gainOfScale, P mean, P shifted) {
+    inputDecay[s] = decay;
+    inputGain[s] = gain;
+    scaleDecay[s] = decayOfScale;
+    scaleGain[s] = gainOfScale;
+    average[s] = mean;
+    inverseRoot[s] = P(Scalar<P>(1)) / sqrt_(shifted);
+  }
+  LO_HD LO_INLINE void reset(int j, P r) { resetGate[j] = r; }
+  LO_HD LO_INLINE void updated(int j, P u, P next, P newHidden) {
+    updateGate[j] = u;
+    candidate[j] = next;
+    hidden[j] = newHidden;
+  }
+};
+
+// y[i] += Σ_o w[i·stride + o]·bar[o], and grad[i·stride + o] += x[i]·bar[o]: reverse of `affine`.
+template <class P, class W, class A>
+LO_HD LO_INLINE void affineBackward(const W* w, A* grad, int stride, const P* x, int n, int outputs, const P* bar, P* y) {
+  for (int i = 0; i < n; ++i, w += stride, grad += stride) {
+    const P v = x[i];
+    P even = y[i], odd(Scalar<P>(0));
+    int o = 0;
+    for (; o + 1 < outputs; o += 2) {
+      even = fma_(P(w[o]), bar[o], even);
+      odd = fma_(P(w[o + 1]), bar[o + 1], odd);
+      put(grad[o], fma_(v, bar[o], P(grad[o])));
+      put(grad[o + 1], fma_(v, bar[o + 1], P(grad[o + 1])));
+    }
+    if (o < outputs) {
+      even = fma_(P(w[o]), bar[o], even);
+      put(grad[o], fma_(v, bar[o], P(grad[o])));
+    }
+    y[i] = even + odd;
+  }
+}
+
+// bar of Σ v[i]·w[i]: grad[i] += v[i]·bar, y[i] += w[i]·bar.
+template <class P, class W, class A>
+LO_HD LO_INLINE void dotBackward(const W* w, A* grad, const P* v, int n, P bar, P* y) {
+  for (int i = 0; i < n; ++i) {
+    put(grad[i], fma_(v[i], bar, P(grad[i])));
+    y[i] = fma_(P(w[i]), bar, y[i]);
+  }
+}
+
+// Reverse of readOut (paper, section 3.3). The bound of η_step passes its adjoint straight through.
+template <class P, class W, class V, class A, class Shape>
+LO_HD LO_INLINE void readOutBackward(const Shape& shape, const Cell<W, V>& cell, const StepTape<P, Shape>& t,
+                                     const StepAdjoint<P, Shape>& bar, P oldLogRate, CellAdjoint<A, P>& weights, P* hidden,
+                                     P* scaled, P& logRate) {
+  using T = Scalar<P>;
+  const int H = shape.hidden(), S = shape.timescales();
+  const P momentum(cell.rateMomentum);
+  const P change = fma_(P(T(1)) - momentum, bar.state.logRate, bar.logStep);
+  weights.rateMomentum = fma_(bar.state.logRate, oldLogRate - t.logStep, weights.rateMomentum);
+  logRate = fma_(momentum, bar.state.logRate, change);
+  weights.rateBias = weights.rateBias + change;
+  dotBackward(cell.rateReadout, weights.rateReadout, t.hidden, H, change, hidden);
+  dotBackward(cell.updateReadout, weights.updateReadout, t.hidden, H, bar.direction, hidden);
+  dotBackward(cell.updateShortcut, weights.updateShortcut, t.inputs, S, bar.direction, scaled);
+  if (shape.has(kAttention)) {
+    dotBackward(cell.attentionReadout, weights.attentionReadout, t.hidden, H, bar.attentionDirection, hidden);
+    dotBackward(cell.attentionShortcut, weights.attentionShortcut, t.inputs, S, bar.attentionDirection, scaled);
+  }
+}
+
+// Reverse of updateHidden. `newHidden` holds the adjoint of h'; the adjoints of x and of the old h are added to.
+template <class P, class W, class V, class A, class Shape>
+LO_HD LO_INLINE void updateHiddenBackward(const Shape& shape, const Cell<W, V>& cell, const StepTape<P, Shape>& t,
+                                          const P* oldHidden, const P* newHidden, CellAdjoint<A, P>& weights, P* bias,
+                                          P* inputs, P* hidden) {
+  using T = Scalar<P>;
+  const int H = shape.hidden(), I = shape.inputs();
+  const P zero(T(0)), one(T(1));
+  P gates[2 * Shape::maxHidden];
+  P candidate[Shape::maxHidden];
+  P in[Shape::maxInputs + Shape::maxHidden];
+  P barIn[Shape::maxInputs + Shape::maxHidden];
+  for (int i = 0; i < I; ++i) in[i] = t.inputs[i];
+  for (int i = 0; i < I + H; ++i) barIn[i] = zero;
+  for (int j = 0; j < H; ++j) {
+    const P u = t.updateGate[j], c = t.candidate[j];
+    gates[H + j] = newHidden[j] * (oldHidden[j] - c) * u * (one - u);
+    candidate[j] = newHidden[j] * (one - u) * (one - c * c);
+    hidden[j] = fma_(newHidden[j], u, hidden[j]);
+    bias[2 * H + j] = bias[2 * H + j] + candidate[j];
+    in[I + j] = t.resetGate[j] * oldHidden[j];
+  }
+  affineBackward(cell.candidate, weights.candidate, H, in, I + H, H, candidate, barIn);
+  for (int j = 0; j < H; ++j) {
+    const P r = t.resetGate[j];
+    gates[j] = barIn[I + j] * oldHidden[j] * r * (one - r);
+    hidden[j] = fma_(barIn[I + j], r, hidden[j]);
+    barIn[I + j] = zero;
+    in[I + j] = oldHidden[j];
+  }
+  for (int j = 0; j < 2 * H; ++j) bias[j] = bias[j] + gates[j];
+  affineBackward(cell.gates, weights.gates, 2 * H, in, I + H, 2 * H, gates, barIn);
+  for (int i = 0; i < I; ++i) inputs[i] = inputs[i] + barIn[i];
+  for (int j = 0; j < H; ++j) hidden[j] = hidden[j] + barIn[I + j];
+}
+
+// Reverse of updateInputs (paper, section 3.2). `x` holds the adjoint of the inputs and is used up; `bar` that of the new
+// momenta and scales; `old` receives the adjoint of the old state (hidden, logRate: added to).
+template <class P, class W, class V, class A, class Shape>
+LO_HD LO_INLINE void updateInputsBackward(const Shape& shape, const Cell<W, V>& cell, const StepTape<P, Shape>& t,
+                                          P gradient, const Coordinates<P, Shape>& state,
+                                          const Coordinates<P, Shape>& bar, P* x, CellAdjoint<A, P>& weights,
+                                          Coordinates<P, Shape>& old, P& barGradient, P& meanLogRate) {
+  using T = Scalar<P>;
+  const int H = shape.hidden(), S = shape.timescales();
+  const P zero(T(0)), one(T(1)), half(T(0.5));
+  const auto fresh = state.scale[0] == zero;
+  int n = S;
+  if (shape.has(kGradientProducts)) {
+    for (int s = 0; s + 1 < S; ++s, ++n) {
+      x[s] = fma_(x[n], t.inputs[s + 1], x[s]);
+      x[s + 1] = fma_(x[n], t.inputs[s], x[s + 1]);
+    }
+  }
+  P logMagnitude[Shape::maxTimescales];
+  for (int s = 0; s < S; ++s) logMagnitude[s] = zero;
+  if (shape.has(kRelativeLogMagnitude)) {
+    P mean(zero);
+    for (int s = 0; s < S; ++s) mean = mean + x[n + s];
+    mean = mean * P(T(1) / T(S));
+    for (int s = 0; s < S; ++s) logMagnitude[s] = x[n + s] - mean;
+    n += S;
+  }
+  if (shape.has(kRelativeLearningRate)) {
+    old.logRate = old.logRate + x[n];
+    meanLogRate = meanLogRate - x[n++];
+  }
+  if (shape.has(kExtremeRateIndicator)) {
+    const P logTiny(T(-13.815510557964274));
+    old.logRate = old.logRate + select_(zero < state.logRate, x[n], zero) + select_(state.logRate < logTiny, x[n], zero);
+    ++n;
+  }
+  if (shape.has(kAbsoluteLearningRate)) old.logRate = old.logRate + x[n++];
+
+  P inputDecay(zero), scaleDecay(zero);  // adjoints, carried from s + 1 to s through the square roots
+  barGradient = zero;
+  for (int s = S - 1; s >= 0; --s) {
+    const P ratio = t.average[s] * t.inverseRoot[s];
+    const P barRatio = x[s] / sqrt_(fma_(ratio, ratio, one));
+    // shifted = λ + 1e-16
+    const P shifted = t.inverseRoot[s] * (fma_(P(T(-0.5)) * barRatio, ratio, logMagnitude[s]) * t.inverseRoot[s]);
+    const P scale = bar.scale[s] + shifted;
+    const P square = fma_(t.average[s], t.average[s], P(T(1e-12)));
+    P average = fma_(barRatio, t.inverseRoot[s], (scale + scale) * t.scaleGain[s] * t.average[s]);
+    old.scale[s] = scale * t.scaleDecay[s];
+    const P barScaleDecay = scale * (state.scale[s] - square);
+    if (S > 1) {
+      average = average + bar.momentum[s];
+      old.momentum[s] = average * t.inputDecay[s];
+      barGradient = fma_(average, t.inputGain[s], barGradient);
+      inputDecay = fma_(average, state.momentum[s] - gradient, inputDecay);
+    } else {
+      old.momentum[s] = zero;
+      barGradient = barGradient + average;
+    }
+    scaleDecay = scaleDecay + barScaleDecay;
+    if (s == 0) break;
+    // β_s = √β_{s−1}; for a fresh coordinate both are 0 and no adjoint passes.
+    inputDecay = select_(fresh, zero, inputDecay * half / t.inputDecay[s]);
+    if (shape.has(kScaleDecayPerTimescale)) scaleDecay = select_(fresh, zero, scaleDecay * half / t.scaleDecay[s]);
+  }
+  if (S > 1) {
+    const P z = select_(fresh, zero, inputDecay * t.inputDecay[0] * t.inputGain[0]);
+    weights.inputDecayBias = weights.inputDecayBias + z;
+    dotBackward(cell.inputDecayReadout, weights.inputDecayReadout, state.hidden, H, z, old.hidden);
+  }
+  const P z = select_(fresh, zero, scaleDecay * t.scaleDecay[0] * t.scaleGain[0]);
+  weights.scaleDecayBias = weights.scaleDecayBias + z;
+  dotBackward(cell.scaleDecayReadout, weights.scaleDecayReadout, state.hidden, H, z, old.hidden);
+}
+
+// The forward step of a coordinate with its tape; `c` is advanced.
+template <class P, class W, class V, class B, class M, class Shape>
+LO_HD LO_INLINE void advanceAndRecord(const Shape& shape, const Cell<W, V>& cell, const B* bias, M meanLogRate,
+                                      P gradient, Coordinates<P, Shape>& c, StepOutputs<P, Shape>& out,
+                                      StepTape<P, Shape>& tape) {
+  advance(shape, cell, bias, meanLogRate, gradient, c, out, tape);
+  for (int i = 0; i < shape.inputs(); ++i) tape.inputs[i] = out.inputs[i];
+  tape.logStep = out.logStep;
+}
+
+// The whole step of a coordinate with old state `state`. `bias` [3·hidden] and `barMeanLogRate` are added to, `weights`
+// too; `old` and `barGradient` are set.
+template <class P, class W, class V, class A, class Shape>
+LO_HD LO_INLINE void advanceBackward(const Shape& shape, const Cell<W, V>& cell, const StepTape<P, Shape>& tape,
+                                     P gradient, const Coordinates<P, Shape>& state, const StepAdjoint<P, Shape>& bar,
+                                     CellAdjoint<A, P>& weights, P* bias, P& barMeanLogRate, Coordinates<P, Shape>& old,
+                                     P& barGradient) {
+  const int H = shape.hidden(), I = shape.inputs();
+  P hidden[Shape::maxHidden];
+  P inputs[Shape::maxInputs];
+  for (int j = 0; j < H; ++j) {
+    hidden[j] = bar.state.hidden[j];
+    old.hidden[j] = P(Scalar<P>(0));
+  }
+  for (int i = 0; i < I; ++i) inputs[i] = bar.inputs[i];
+  readOutBackward(shape, cell, tape, bar, state.logRate, weights, hidden, inputs, old.logRate);
+  updateHiddenBackward(shape, cell, tape, state.hidden, hidden, weights, bias, inputs, old.hidden);
+  updateInputsBackward(shape, cell, tape, gradient, state, bar.state, inputs, weights, old, barGradient,
+                       barMeanLogRate);
+}
+
+}  // namespace lo

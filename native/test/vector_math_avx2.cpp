@@ -1,0 +1,23 @@
+// The functions of math.h on packs: AVX2 and FMA.
+#include "vector_math.h"
+
+#if defined(__AVX2__) && defined(__FMA__)
+#define LO_ISA_NAMESPACE test_avx2
+#include "../vec.h"
+#define LO_MATH_PACK Pack
+#define LO_MATH_WIDTH kPackWidth
+#define LO_MATH_LOAD(p) Pack::load(p)
+#define LO_MATH_STORE(p, v) (v).store(p)
+#include "vector_math.inl"
+
+namespace lo::test {
+const VectorMath* avx2Math() {
+  static constexpr VectorMath math = {"avx2", &test_avx2::applyFunction};
+  return &math;
+}
+}  // namespace lo::test
+#else
+namespace lo::test {
+const VectorMath* avx2Math() { return nullptr; }
+}  // namespace lo::test
+#endif

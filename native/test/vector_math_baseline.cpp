@@ -1,0 +1,23 @@
+// The functions of math.h on packs: the instructions that every CPU of the target has.
+#include "vector_math.h"
+
+#if !(defined(__aarch64__) && defined(__ARM_NEON))
+#define LO_ISA_NAMESPACE test_baseline
+#include "../vec.h"
+#define LO_MATH_PACK Pack
+#define LO_MATH_WIDTH kPackWidth
+#define LO_MATH_LOAD(p) Pack::load(p)
+#define LO_MATH_STORE(p, v) (v).store(p)
+#include "vector_math.inl"
+
+namespace lo::test {
+const VectorMath* baselineMath() {
+  static constexpr VectorMath math = {"baseline", &test_baseline::applyFunction};
+  return &math;
+}
+}  // namespace lo::test
+#else
+namespace lo::test {
+const VectorMath* baselineMath() { return nullptr; }
+}  // namespace lo::test
+#endif

@@ -1,10 +1,14 @@
 // Entry point of the addon: the class NativeOptimizer and what the build and the machine offer.
 #include <napi.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 
 #include "../native/dispatch.h"
 #include "../native/thread_pool.h"
+#include "lane_objectives.h"
+#include "native_lanes.h"
 #include "native_optimizer.h"
 
 #ifndef LO_VERSION
@@ -34,9 +38,28 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   return out;
 }
 
+// Bytes from the last 64-byte boundary to the first element of a typed array.
+Napi::Value misalignment(const Napi::CallbackInfo& call) {
+  const Napi::Env env = call.Env();
+  if (!call[0].IsTypedArray()) throw Napi::TypeError::New(env, "array: expected a typed array");
+  napi_typedarray_type type;
+  std::size_t length = 0;
+  std::size_t offset = 0;
+  void* data = nullptr;
+  napi_value buffer;
+  if (napi_get_typedarray_info(env, call[0], &type, &length, &data, &buffer, &offset) != napi_ok) {
+    throw Napi::Error::New(env, "array: its memory could not be looked at");
+  }
+  return Napi::Number::New(env, static_cast<double>(reinterpret_cast<std::uintptr_t>(data) % 64));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("version", LO_VERSION);
   exports.Set("info", Napi::Function::New<info>(env, "info"));
+  exports.Set("misalignment", Napi::Function::New<misalignment>(env, "misalignment"));
+  exports.Set("laneResiduals", Napi::Function::New<laneResiduals>(env, "laneResiduals"));
+  exports.Set("laneRegression", Napi::Function::New<laneRegression>(env, "laneRegression"));
+  exports.Set("NativeLanes", defineNativeLanes(env));
   exports.Set("NativeOptimizer", NativeOptimizer::define(env));
   return exports;
 }

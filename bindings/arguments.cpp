@@ -56,6 +56,7 @@ std::string describe(Napi::Value value) {
   }
   if (value.IsArray()) return "an array of length " + std::to_string(value.As<Napi::Array>().Length());
   if (value.IsArrayBuffer()) return "an ArrayBuffer";
+  if (value.IsDataView()) return "a DataView";
   return "an object";
 }
 
@@ -107,6 +108,12 @@ bool requireBoolean(Napi::Value value, const std::string& argument) {
 std::string requireString(Napi::Value value, const std::string& argument) {
   if (!value.IsString()) throwType(value.Env(), argument, "a string", describe(value));
   return value.As<Napi::String>().Utf8Value();
+}
+
+Napi::Function requireConstructor(Napi::Env env, const char* name) {
+  const Napi::Value value = env.Global().Get(name);
+  if (!value.IsFunction()) throwType(env, std::string("globalThis.") + name, "a constructor", describe(value));
+  return value.As<Napi::Function>();
 }
 
 std::vector<double> requireWeights(Napi::Value value, const std::string& argument, std::size_t length) {

@@ -47,6 +47,8 @@ double requireNumber(Napi::Value value, const std::string& argument, double min,
 int requireInteger(Napi::Value value, const std::string& argument, double min, double max);
 bool requireBoolean(Napi::Value value, const std::string& argument);
 std::string requireString(Napi::Value value, const std::string& argument);
+// A constructor of the global object.
+Napi::Function requireConstructor(Napi::Env env, const char* name);
 
 // Copy of a Float64Array of exactly `length` entries, none beyond ±1e6.
 std::vector<double> requireWeights(Napi::Value value, const std::string& argument, std::size_t length);

@@ -6,6 +6,7 @@ export * from './types';
 interface Addon {
   readonly version: string;
   info(): NativeInfo;
+  misalignment(array: ArrayBufferView): number;
   readonly NativeOptimizer: new (options: NativeOptimizerOptions) => NativeOptimizer;
 }
 
@@ -22,4 +23,17 @@ export function createNativeOptimizer(options: NativeOptimizerOptions): NativeOp
 /** What this build and this machine offer. */
 export function nativeInfo(): NativeInfo {
   return (loadAddon() as Addon).info();
+}
+
+const ALIGNMENT = 64;
+
+/**
+ * A zeroed array whose first element lies on a 64-byte boundary, so that libraries which need this use it as it is. V8
+ * aligns to 16 bytes only and does not tell addresses.
+ */
+export function alignedFloat32Array(length: number): Float32Array {
+  const roomy = new Float32Array(length + ALIGNMENT / 4);
+  const past = (loadAddon() as Addon).misalignment(roomy);
+  const start = past === 0 ? 0 : (ALIGNMENT - past) / 4;
+  return roomy.subarray(start, start + length);
 }

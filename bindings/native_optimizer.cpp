@@ -60,6 +60,7 @@ Napi::Function NativeOptimizer::define(Napi::Env env) {
                          InstanceMethod<&NativeOptimizer::step>("step"),
                          InstanceMethod<&NativeOptimizer::stepAsync>("stepAsync"),
                          InstanceMethod<&NativeOptimizer::exportTensor>("exportTensor"),
+                         InstanceMethod<&NativeOptimizer::position>("position"),
                          InstanceMethod<&NativeOptimizer::importTensor>("importTensor"),
                          InstanceMethod<&NativeOptimizer::resetPosition>("resetPosition"),
                          InstanceMethod<&NativeOptimizer::dispose>("dispose"),
@@ -144,6 +145,10 @@ Napi::Value NativeOptimizer::stepAsync(const Napi::CallbackInfo& info) {
   return promise;
 }
 
+Napi::Value NativeOptimizer::position(const Napi::CallbackInfo& info) {
+  return guarded(info, [&](Session& s) { return s.position(info.Env(), info[0]); });
+}
+
 Napi::Value NativeOptimizer::exportTensor(const Napi::CallbackInfo& info) {
   return guarded(info, [&](Session& s) { return s.exportTensor(info.Env(), info[0]); });
 }
@@ -171,6 +176,8 @@ Napi::Value NativeOptimizer::dispose(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value NativeOptimizer::bytes(const Napi::CallbackInfo& info) {
+  // While another thread advances the state its buffers must not be looked at: the last known number stands.
+  if (busy_) return Napi::Number::New(info.Env(), static_cast<double>(accounted_));
   return Napi::Number::New(info.Env(), session_ ? static_cast<double>(session_->bytes()) : 0.0);
 }
 

@@ -24,6 +24,7 @@ class NativeOptimizer final : public Napi::ObjectWrap<NativeOptimizer> {
   Napi::Value step(const Napi::CallbackInfo& info);
   Napi::Value stepAsync(const Napi::CallbackInfo& info);
   Napi::Value exportTensor(const Napi::CallbackInfo& info);
+  Napi::Value position(const Napi::CallbackInfo& info);
   Napi::Value importTensor(const Napi::CallbackInfo& info);
   Napi::Value resetPosition(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);

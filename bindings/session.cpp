@@ -1,6 +1,8 @@
 #include "session.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <limits>
 
 #include "../native/dispatch.h"
@@ -122,18 +124,41 @@ class SessionOf final : public Session {
     const std::size_t H = static_cast<std::size_t>(optimizer.config().hidden);
     const std::size_t S = static_cast<std::size_t>(optimizer.config().timescales);
     Napi::Object out = Napi::Object::New(env);
-    const auto array = [&](const char* key, std::size_t length) {
-      auto a = Napi::TypedArrayOf<T>::New(env, length);
-      out.Set(key, a);
-      return a.Data();
+    // Made by the JavaScript constructor: it throws a RangeError when memory runs out, where Node-API ends the process.
+    const Napi::Function constructor = requireConstructor(env, ArrayTraits<T>::name);
+    const struct {
+      const char* key;
+      std::size_t length;
+      T* TensorStateView<T>::*target;
+    } arrays[] = {
+        {"hidden", n * H, &TensorStateView<T>::hidden},
+        {"momentum", n * S, &TensorStateView<T>::momentum},
+        {"scale", n * S, &TensorStateView<T>::scale},
+        {"logLearningRate", n, &TensorStateView<T>::logRate},
+        {"position", n, &TensorStateView<T>::position},
     };
+    const std::size_t count = optimizer.hasPosition(handle) ? std::size(arrays) : std::size(arrays) - 1;
+    Napi::Value values[std::size(arrays)];
+    for (std::size_t i = 0; i < count; ++i) {
+      values[i] = constructor.New({Napi::Number::New(env, static_cast<double>(arrays[i].length))});
+      out.DefineProperty(Napi::PropertyDescriptor::Value(arrays[i].key, values[i], napi_default_jsproperty));
+    }
     TensorStateView<T> view{};
-    view.hidden = array("hidden", n * H);
-    view.momentum = array("momentum", n * S);
-    view.scale = array("scale", n * S);
-    view.logRate = array("logLearningRate", n);
-    if (optimizer.hasPosition(handle)) view.position = array("position", n);
+    for (std::size_t i = 0; i < count; ++i) {
+      view.*arrays[i].target = requireTypedArray<T>(values[i], arrays[i].key, arrays[i].length).data;
+    }
     optimizer.exportTensor(handle, view);
+    return out;
+  }
+
+  Napi::Value position(Napi::Env env, Napi::Value handleValue) override {
+    const int handle = requireHandle(handleValue);
+    const T* position = optimizer.position(handle);
+    if (position == nullptr) return env.Undefined();
+    const std::size_t n = optimizer.lengthOf(handle);
+    const Napi::Function constructor = requireConstructor(env, ArrayTraits<T>::name);
+    const Napi::Value out = constructor.New({Napi::Number::New(env, static_cast<double>(n))});
+    std::copy_n(position, n, requireTypedArray<T>(out, "position", n).data);
     return out;
   }
 
@@ -165,7 +190,8 @@ class SessionOf final : public Session {
     view.momentum = checked(momentum, "momentum", n * S, -1.001 * kMaxGradient, 1.001 * kMaxGradient);
     view.scale = checked(scale, "scale", n * S, 0, 1.01 * kMaxGradient * kMaxGradient);
     view.logRate = checked(rate, "logLearningRate", n, kMinLogLearningRate, optimizer.config().maxLogLearningRate);
-    if (hasPosition) view.position = requireTypedArray<T>(position, "state.position", n).data;
+    constexpr double largest = std::numeric_limits<T>::max();
+    if (hasPosition) view.position = checked(position, "position", n, -largest, largest);
     optimizer.importTensor(handle, view);
   }
 
@@ -225,7 +251,7 @@ Napi::Value PendingStepOf<T>::finish(Napi::Env env) {
     void* data = nullptr;
     const Napi::Value value = arrays.Get(static_cast<std::uint32_t>(t));
     const bool usable = napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) == napi_ok &&
-                        length == session_.optimizer.lengthOf(tensors_[t]) && data != nullptr;
+                        type == ArrayTraits<T>::type && length == session_.optimizer.lengthOf(tensors_[t]) && data != nullptr;
     parameters.push_back(usable ? static_cast<T*>(data) : nullptr);
     if (!usable) lost.push_back(t);
   }

@@ -27,6 +27,7 @@ class Session {
   virtual Napi::Value step(Napi::Value request) = 0;
   virtual std::unique_ptr<PendingStep> begin(Napi::Value request) = 0;
   virtual Napi::Value exportTensor(Napi::Env env, Napi::Value handle) = 0;
+  virtual Napi::Value position(Napi::Env env, Napi::Value handle) = 0;
   virtual void importTensor(Napi::Value handle, Napi::Value state) = 0;
   virtual void resetPosition(Napi::Value handle) = 0;
   virtual std::size_t bytes() const = 0;

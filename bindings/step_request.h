@@ -16,9 +16,15 @@ namespace lo {
 // Memory ranges [begin, end), for the search for overlaps.
 using Range = std::pair<const char*, const char*>;
 
-// Index pairs are reported through the message; `throws` RangeError when two parameters share memory, or a gradient and
-// a parameter do.
-void refuseOverlaps(Napi::Env env, const std::vector<Range>& parameters, const std::vector<Range>& gradients);
+template <class T>
+Range rangeOf(const T* data, std::size_t length) {
+  const char* const begin = reinterpret_cast<const char*>(data);
+  return {begin, begin + length * sizeof(T)};
+}
+
+// RangeError when two arrays that a step writes share memory, or one that it writes and a gradient do. `written` holds
+// the parameters, then `means` and `advanced`.
+void refuseOverlaps(Napi::Env env, const std::vector<Range>& written, const std::vector<Range>& gradients);
 
 // All pointers are valid until JavaScript runs again. The vectors are reused from step to step.
 template <class T>
@@ -28,7 +34,7 @@ struct StepRequest {
   std::vector<napi_value> gradientValues;
   std::vector<T*> parameters;
   std::vector<const T*> gradients;
-  std::vector<Range> parameterRanges, gradientRanges;
+  std::vector<Range> writtenRanges, gradientRanges;
   std::vector<int> sorted;
   const double* biases = nullptr;
   Napi::Value meansValue, advancedValue;
@@ -101,7 +107,7 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
 
   parameters.clear();
   gradients.clear();
-  parameterRanges.clear();
+  writtenRanges.clear();
   gradientRanges.clear();
   for (std::size_t t = 0; t < count; ++t) {
     const std::size_t length = optimizer.lengthOf(tensors[t]);
@@ -120,13 +126,12 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
     const T* const gradient = view(gradientValues[t], "gradients");
     parameters.push_back(parameter);
     gradients.push_back(gradient);
-    const auto range = [&](const T* p) {
-      return Range(reinterpret_cast<const char*>(p), reinterpret_cast<const char*>(p + length));
-    };
-    parameterRanges.push_back(range(parameter));
-    gradientRanges.push_back(range(gradient));
+    writtenRanges.push_back(rangeOf(parameter, length));
+    gradientRanges.push_back(rangeOf(gradient, length));
   }
-  refuseOverlaps(env, parameterRanges, gradientRanges);
+  writtenRanges.push_back(rangeOf(means, count * (hidden + inputs)));
+  writtenRanges.push_back(rangeOf(advanced, count));
+  refuseOverlaps(env, writtenRanges, gradientRanges);
 }
 
 }  // namespace lo

@@ -101,7 +101,10 @@ export interface TensorState {
   readonly position?: FloatArray;
 }
 
-/** One step of several tensors. All arrays are indexed alike; `T` is the number of tensors in this step. */
+/**
+ * One step of several tensors. All arrays are indexed alike; `T` is the number of tensors in this step. Parameters,
+ * `means` and `advanced` share no memory with each other or with a gradient.
+ */
 export interface NativeStepRequest {
   /** Handles from `addTensor`, without repetition. */
   readonly tensors: readonly number[];
@@ -150,11 +153,14 @@ export interface NativeOptimizer {
   step(request: NativeStepRequest): NativeStepReport;
   /**
    * The same step off the event loop. Gradients are copied before it returns; parameters are written on the event loop
-   * when the step is complete, so the caller's buffers are never touched from another thread.
+   * when the step is complete, so the caller's buffers are never touched from another thread. The promise is rejected
+   * when `means` or `advanced` was detached meanwhile; state and parameters have advanced all the same.
    */
   stepAsync(request: NativeStepRequest): Promise<NativeStepReport>;
   exportTensor(handle: number): TensorState;
   importTensor(handle: number, state: TensorState): void;
+  /** Copy of θ, [length]; undefined without attention and before the tensor's first step. */
+  position(handle: number): FloatArray | undefined;
   /** Forgets θ of a tensor (attention): the next step starts from the parameters given to it. */
   resetPosition(handle: number): void;
   /** Bytes of native memory held. */

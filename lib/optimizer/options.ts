@@ -1,0 +1,125 @@
+import { DEFAULT_PRESET, loadWeights } from './presets';
+import type { Weights } from './weights';
+
+/** Options of `createOptimizer` and of `learnedOptimizer` in `learned-optimizer/tfjs`. */
+export interface OptimizerOptions {
+  /** Weights that ship with the package, or the path of a `.safetensors` file. Default: see `presets()`. */
+  readonly preset?: string;
+  /** Weights of your own, instead of a preset. */
+  readonly weights?: Weights;
+  /** Where every parameter's learning rate starts, 1e-14 to 1e14. The optimizer moves it from there. Default: the weights'. */
+  readonly initialLearningRate?: number;
+  /** Multiplies every step: a number ≥ 0, or a function of the 0-based index of the step. Default 1. */
+  readonly learningRateMultiplier?: number | ((step: number) => number);
+  /**
+   * Decoupled weight decay λ ≥ 0: θ ← θ − multiplier·(step + λ·θ), so λ is the share that decays per step (AdamW's
+   * learning rate times its weight decay). Default 0.
+   */
+  readonly weightDecay?: number;
+  /** Largest norm of all gradients together, > 0; longer gradients are scaled down to it. Default: no clipping. */
+  readonly clipNorm?: number;
+  /** Threads of the native step, 1–256; 0 (default): as many as the process may use. The result does not depend on it. */
+  readonly threads?: number;
+}
+
+/** Options checked and completed. */
+export interface ResolvedOptions {
+  readonly weights: Weights;
+  /** Preset name or path that the weights came from; undefined for `weights`. */
+  readonly preset: string | undefined;
+  readonly initialLearningRate: number;
+  readonly learningRateMultiplier: number | ((step: number) => number);
+  readonly weightDecay: number;
+  readonly clipNorm: number;
+  readonly threads: number;
+}
+
+const KNOWN = [
+  'preset',
+  'weights',
+  'initialLearningRate',
+  'learningRateMultiplier',
+  'weightDecay',
+  'clipNorm',
+  'threads',
+] as const;
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
+
+function requireNumber(name: string, value: unknown, test: (v: number) => boolean, expected: string): number {
+  if (typeof value !== 'number') throw new TypeError(`${name}: expected ${expected}, got ${describe(value)}`);
+  if (!test(value)) throw new RangeError(`${name}: expected ${expected}, got ${value}`);
+  return value;
+}
+
+/**
+ * Checks options and loads the weights.
+ * @throws TypeError or RangeError naming the option, what was expected and what came
+ */
+export function resolveOptions(options: OptimizerOptions = {}): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`options: expected an object, got ${describe(options)}`);
+  }
+  for (const key of Object.keys(options)) {
+    if (!(KNOWN as readonly string[]).includes(key)) {
+      throw new RangeError(`options.${key}: unknown option; known: ${KNOWN.join(', ')}`);
+    }
+  }
+  if (options.weights !== undefined && options.preset !== undefined) {
+    throw new RangeError('options: expected preset or weights, got both');
+  }
+  if (options.weights !== undefined && !(options.weights?.tensors instanceof Map)) {
+    throw new TypeError(`weights: expected weights made by loadWeights, got ${describe(options.weights)}`);
+  }
+  if (options.preset !== undefined && typeof options.preset !== 'string') {
+    throw new TypeError(
+      `preset: expected the name of a preset or the path of a .safetensors file, got ${describe(options.preset)}`,
+    );
+  }
+  const preset = options.weights === undefined ? (options.preset ?? DEFAULT_PRESET) : undefined;
+  const weights = options.weights ?? loadWeights(preset!);
+  const multiplier = options.learningRateMultiplier ?? 1;
+  if (typeof multiplier !== 'function') checkMultiplier(multiplier);
+  return {
+    weights,
+    preset,
+    initialLearningRate: requireNumber(
+      'initialLearningRate',
+      options.initialLearningRate ?? weights.metadata.initialLearningRate,
+      (v) => v >= 1e-14 && v <= 1e14,
+      'a number from 1e-14 to 1e14',
+    ),
+    learningRateMultiplier: multiplier,
+    weightDecay: requireNumber(
+      'weightDecay',
+      options.weightDecay ?? 0,
+      (v) => v >= 0 && Number.isFinite(v),
+      'a finite number of at least 0',
+    ),
+    clipNorm: requireNumber('clipNorm', options.clipNorm ?? Infinity, (v) => v > 0, 'a number above 0'),
+    threads: requireNumber(
+      'threads',
+      options.threads ?? 0,
+      (v) => Number.isInteger(v) && v >= 0 && v <= 256,
+      'an integer from 0 to 256',
+    ),
+  };
+}
+
+function checkMultiplier(value: unknown): number {
+  return requireNumber(
+    'learningRateMultiplier',
+    value,
+    (v) => v >= 0 && Number.isFinite(v),
+    'a finite number of at least 0, or a function of the step that returns one',
+  );
+}
+
+/** Multiplier of the step with the given 0-based index. @throws when the caller's function returns something else. */
+export function multiplierAt(options: ResolvedOptions, step: number): number {
+  const m = options.learningRateMultiplier;
+  return typeof m === 'function' ? checkMultiplier(m(step)) : m;
+}

@@ -1,0 +1,14 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const addon = fileURLToPath(
+  new URL('../../node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node', import.meta.url),
+);
+
+/**
+ * Whether tfjs-node is there. Without it its tests are skipped, and say so; with `REQUIRE_TFJS_NODE=1` its absence is a
+ * failure.
+ */
+export const hasTfjsNode = existsSync(addon);
+export const requiresTfjsNode = process.env['REQUIRE_TFJS_NODE'] === '1';
+export const TFJS_NODE_HINT = 'tfjs-node is not installed: npm run setup:tfjs-node';

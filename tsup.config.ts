@@ -1,0 +1,22 @@
+import { defineConfig, type Options } from 'tsup';
+
+const shared: Options = {
+  outDir: 'dist',
+  target: 'node20',
+  platform: 'node',
+  silent: true,
+  // Chunks shared by the entries: one addon, and one class for `instanceof`, whichever entry a program imports. All files
+  // lie in dist/ itself, because the code finds the package's root from the folder of its own file.
+  splitting: true,
+  // The package depends on none of these: charts, TensorFlow.js and its backends are used where they are installed.
+  external: [/^@tensorflow\//, /^vega/, '@resvg/resvg-js'],
+};
+
+const entries = { index: 'lib/index.ts', tfjs: 'lib/tfjs/index.ts' };
+
+export default defineConfig([
+  { ...shared, format: 'esm', entry: { ...entries, cli: 'lib/cli/main.ts' } },
+  // `shims` gives CommonJS an import.meta.url.
+  { ...shared, format: 'cjs', entry: entries, shims: true },
+  { ...shared, format: ['esm', 'cjs'], entry: entries, dts: { only: true } },
+]);

@@ -1,0 +1,153 @@
+/** `npm run bench`: one optimizer step beside Adam of TensorFlow.js. */
+import { writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { info } from '../lib/index';
+import { loadBackend } from '../lib/tfjs/backend';
+import type { BackendName } from '../lib/tfjs/backend';
+import { readOptions } from './options';
+import type { Options } from './options';
+import { pinTo, runJob } from './processes';
+import type { Message, Row } from './results';
+import type { SmallStep } from './smallStep';
+import { comparisonTable, smallStepTable } from './table';
+import type { Job } from './worker';
+
+interface Results {
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly backends: Set<string>;
+  readonly rows: Row[];
+  readonly smallSteps: SmallStep[];
+  readonly skipped: string[];
+  readonly failed: string[];
+}
+
+const BACKENDS: readonly BackendName[] = ['node', 'wasm', 'cpu'];
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+function describeMachine(): Results['machine'] {
+  const { isa, build } = info();
+  return {
+    platform: `${process.platform}-${process.arch}`,
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+    isa,
+    build,
+  };
+}
+
+/** The backends that can be loaded; says why the others cannot. */
+async function installed(wanted: readonly BackendName[]): Promise<BackendName[]> {
+  const found: BackendName[] = [];
+  for (const name of wanted) {
+    try {
+      await loadBackend(name);
+      found.push(name);
+    } catch (error) {
+      say(`${name} is left out: ${(error as Error).message}`);
+    }
+  }
+  return found;
+}
+
+/** One job per number of threads and backend. Plain arrays go with the first backend, whose Adam they are compared with. */
+function makeJobs(options: Options, available: readonly BackendName[], threads: number): Job[] {
+  const { sizes, quick, only } = options;
+  return available
+    .map((backend, i) => ({
+      backend,
+      threads,
+      sizes,
+      quick,
+      raw: i === 0 && only.includes('raw'),
+      tfOptimizer: only.includes(backend),
+    }))
+    .filter((job) => job.raw || job.tfOptimizer);
+}
+
+function collect(results: Results, message: Message): void {
+  switch (message.kind) {
+    case 'backend':
+      results.backends.add(message.description);
+      break;
+    case 'progress':
+      say(`  ${message.text}`);
+      break;
+    case 'row':
+      results.rows.push(message.row);
+      break;
+    case 'smallStep':
+      results.smallSteps.push(message.smallStep);
+      break;
+    case 'skipped':
+      say(`  skipped: ${message.text}`);
+      results.skipped.push(message.text);
+      break;
+    case 'failed':
+      say(`  WRONG: ${message.text}`);
+      results.failed.push(message.text);
+      break;
+  }
+}
+
+async function runAll(options: Options, available: readonly BackendName[], results: Results): Promise<void> {
+  for (const threads of options.threads) {
+    const pinning = pinTo(threads);
+    if (pinning === null) {
+      results.skipped.push(`${threads} threads: this machine has fewer cores`);
+      say(results.skipped.at(-1)!);
+      continue;
+    }
+    for (const job of makeJobs(options, available, threads)) {
+      say(`${job.backend}, ${threads} ${threads === 1 ? 'thread' : 'threads'} (${pinning.description})`);
+      try {
+        await runJob(job, pinning, (message) => collect(results, message));
+      } catch (error) {
+        results.failed.push((error as Error).message);
+        say((error as Error).message);
+      }
+    }
+  }
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv);
+  const started = performance.now();
+  const needsAnyBackend = options.only.includes('raw');
+  const available = await installed(BACKENDS.filter((name) => needsAnyBackend || options.only.includes(name)));
+  if (available.length === 0) {
+    say('no backend of TensorFlow.js can be loaded, so there is nothing to compare with');
+    return 1;
+  }
+  const results: Results = {
+    machine: describeMachine(),
+    backends: new Set(),
+    rows: [],
+    smallSteps: [],
+    skipped: [],
+    failed: [],
+  };
+  await runAll(options, available, results);
+  const seconds = Math.round((performance.now() - started) / 1000);
+  if (results.rows.length > 0) console.log(comparisonTable(results.rows));
+  if (results.smallSteps.length > 0) {
+    console.log('\nWhere a small step on plain arrays goes, in microseconds:');
+    console.log(smallStepTable(results.smallSteps));
+  }
+  console.log(
+    `\n${Object.entries(results.machine)
+      .map(([key, value]) => `${key} ${value}`)
+      .join(', ')}; ${seconds} s`,
+  );
+  for (const text of results.skipped) console.log(`skipped: ${text}`);
+  for (const text of results.failed) console.log(`WRONG: ${text}`);
+  if (options.json !== undefined) {
+    const document = { ...results, backends: [...results.backends], seconds };
+    writeFileSync(options.json, `${JSON.stringify(document, null, 2)}\n`);
+  }
+  return results.failed.length > 0 ? 1 : 0;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,50 @@
+import CliTable from 'cli-table3';
+import type { Row } from './results';
+import type { SmallStep } from './smallStep';
+
+function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const out = new CliTable({
+    head: [...titles],
+    colAligns: titles.map((_, i) => (i < 2 ? 'left' : 'right')),
+    style: { head: [], border: [], compact: true },
+  });
+  out.push(...rows.map((row) => [...row]));
+  return out.toString();
+}
+
+const count = (n: number): string => n.toLocaleString('en');
+const digits = (n: number): string => (n >= 100 ? n.toFixed(0) : n.toFixed(n >= 10 ? 1 : 2));
+
+/** Comparisons with Adam. */
+export function comparisonTable(rows: readonly Row[]): string {
+  return table(
+    ['learned optimizer', 'against', 'parameters', 'tensors', 'threads', 'ns/parameter', 'Adam', 'ratio', '± MAD'],
+    rows.map((r) => [
+      r.name,
+      r.against,
+      count(r.parameters),
+      count(r.tensors),
+      String(r.threads),
+      digits(r.nsPerParameter),
+      digits(r.againstNsPerParameter),
+      `${r.ratio.toFixed(2)}×`,
+      r.mad.toFixed(2),
+    ]),
+  );
+}
+
+/** Parts of small steps on arrays. */
+export function smallStepTable(steps: readonly SmallStep[]): string {
+  return table(
+    ['parameters', 'tensors', 'threads', 'step, µs', 'TypeScript levels', 'call', 'kernels'],
+    steps.map((s) => [
+      count(s.parameters),
+      count(s.tensors),
+      String(s.threads),
+      digits(s.step),
+      digits(s.levels),
+      digits(s.call),
+      digits(s.kernels),
+    ]),
+  );
+}

@@ -1,0 +1,83 @@
+/**
+ * The measuring process: one backend, one number of threads. Started by index.ts with the job as JSON in its argument;
+ * reports message by message (results.ts) to its parent.
+ */
+import { loadBackend } from '../lib/tfjs/backend';
+import type { Backend, BackendName } from '../lib/tfjs/backend';
+import { makeCases } from './cases';
+import type { Case } from './cases';
+import { adamContestant, learnedContestant, rawContestant } from './contestants';
+import type { Contestant } from './contestants';
+import { FULL, measure, QUICK, TooSlow } from './measure';
+import { rowsOf } from './results';
+import type { Message } from './results';
+import { measureSmallStep } from './smallStep';
+import { differenceFromReference, notTrained } from './verify';
+
+export interface Job {
+  readonly backend: BackendName;
+  readonly threads: number;
+  readonly sizes: readonly number[];
+  readonly quick: boolean;
+  /** Measure the learned optimizer on plain arrays, too, and the parts of small steps. */
+  readonly raw: boolean;
+  /** Measure the `tf.Optimizer`. */
+  readonly tfOptimizer: boolean;
+}
+
+/** A step longer than this is not worth the wait. */
+const MAX_STEP_MILLISECONDS = 2000;
+
+/** Cases whose steps are taken apart: one small tensor, a small network, many small tensors. */
+const isSmall = ({ parameters }: Case): boolean => parameters <= 10_000;
+
+function send(message: Message): void {
+  process.send!(message);
+}
+
+function makeContestants(job: Job, backend: Backend, measured: Case): Contestant[] {
+  return [
+    ...(job.raw ? [rawContestant(measured, job.threads)] : []),
+    ...(job.tfOptimizer ? [learnedContestant(backend, measured, job.threads)] : []),
+    adamContestant(backend, measured),
+  ];
+}
+
+function runCase(job: Job, backend: Backend, measured: Case): void {
+  const started = performance.now();
+  const contestants = makeContestants(job, backend, measured);
+  const fail = (contestant: Contestant, text: string | null): void => {
+    if (text === null) return;
+    send({ kind: 'failed', text: `${contestant.name}, ${measured.name}, ${job.threads} threads: ${text}` });
+  };
+  const effort = job.quick ? QUICK : FULL;
+  try {
+    const measurements = measure(contestants, effort, MAX_STEP_MILLISECONDS, (contestant, steps) => {
+      if (contestant.learned) fail(contestant, differenceFromReference(measured, contestant, steps));
+    });
+    for (const row of rowsOf(measured, job.threads, measurements)) send({ kind: 'row', row });
+    for (const contestant of contestants) fail(contestant, notTrained(measured, contestant));
+  } catch (error) {
+    if (!(error instanceof TooSlow)) throw error;
+    send({ kind: 'skipped', text: `${measured.name} on ${backend.name}, ${job.threads} threads: ${error.message}` });
+  } finally {
+    for (const contestant of contestants) contestant.dispose();
+  }
+  send({ kind: 'progress', text: `${measured.name}: ${((performance.now() - started) / 1000).toFixed(1)} s` });
+}
+
+async function main(job: Job): Promise<void> {
+  const backend = await loadBackend(job.backend);
+  send({ kind: 'backend', description: backend.description });
+  const cases = makeCases(job.sizes);
+  for (const measured of cases) runCase(job, backend, measured);
+  if (!job.raw) return;
+  const effort = job.quick ? QUICK : FULL;
+  for (const measured of cases.filter(isSmall)) {
+    send({ kind: 'smallStep', smallStep: measureSmallStep(measured, job.threads, effort) });
+  }
+}
+
+await main(JSON.parse(process.argv[2]) as Job);
+// The channel to the parent would keep the process alive.
+process.disconnect();

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import type { OptimizerOptions } from '../optimizer/options';
-import { presets } from '../optimizer/presets';
+import { loadWeights, presets } from '../optimizer/presets';
 import { UsageError } from './exit';
 
 /** Parses a whole number of at least `minimum`. */
@@ -29,19 +29,27 @@ export function collect(value: string, previous: readonly string[] = []): string
   return [...previous, value];
 }
 
-/** Options of the learned optimizer from `--preset` and `--weights`. @throws {UsageError} if they name nothing that exists. */
+/**
+ * Options of the learned optimizer from `--preset` and `--weights`.
+ * @throws {UsageError} if they name nothing that exists; {Error} naming the file if it holds no weights.
+ */
 export function optimizerOptions(options: { preset?: string; weights?: string }): OptimizerOptions {
-  if (options.preset !== undefined && options.weights !== undefined) {
+  const { preset, weights } = options;
+  if (preset !== undefined && weights !== undefined) {
     throw new UsageError('--preset and --weights: expected one of them, got both');
   }
-  if (options.weights !== undefined && !existsSync(options.weights)) {
-    throw new UsageError(`--weights: expected a .safetensors file, but ${options.weights} does not exist`);
-  }
-  if (options.preset !== undefined) {
+  if (preset !== undefined) {
     const names = presets().map(({ name }) => name);
-    if (!names.includes(options.preset)) {
-      throw new UsageError(`--preset: expected ${names.join(' or ')}, got ${options.preset}`);
-    }
+    if (!names.includes(preset)) throw new UsageError(`--preset: expected ${names.join(' or ')}, got ${preset}`);
+    return { preset };
   }
-  return options.weights === undefined ? { preset: options.preset } : { weights: options.weights };
+  if (weights === undefined) return {};
+  if (!existsSync(weights)) {
+    throw new UsageError(`--weights: expected a .safetensors file, but ${weights} does not exist`);
+  }
+  try {
+    return { weights: loadWeights(readFileSync(weights)) };
+  } catch (error) {
+    throw new Error(`--weights ${weights}: ${(error as Error).message}`, { cause: error });
+  }
 }

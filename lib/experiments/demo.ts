@@ -4,6 +4,7 @@ import { createRandom, permutation, type Random } from '../random';
 import type { Backend, TensorFlow } from '../tfjs/backend';
 import { learnedOptimizer } from '../tfjs/index';
 import type { OptimizerOptions } from '../optimizer/options';
+import { weightsName } from './weightsName';
 import { finalLoss, isEvaluationStep, type LossPoint } from './training';
 
 export interface DemoOptions {
@@ -79,7 +80,7 @@ function contenders(tf: TensorFlow, optimizer: OptimizerOptions): Contender[] {
   return [
     {
       name: 'learned optimizer',
-      setting: `preset ${optimizer.weights === undefined ? (optimizer.preset ?? 'prototype') : 'from own weights'}, nothing tuned`,
+      setting: `weights ${weightsName(optimizer)}, nothing tuned`,
       make: () => learnedOptimizer(optimizer),
     },
     { name: 'Adam', setting: 'rate 0.001, β₁ 0.9, β₂ 0.999', make: () => tf.train.adam(0.001, 0.9, 0.999) },

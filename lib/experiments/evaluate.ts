@@ -5,6 +5,7 @@ import { formatLoss, formatRate, formatRatio } from './format';
 import { median, worst } from './statistics';
 import type { Suite } from './suites';
 import { columns, type Table } from './table';
+import { weightsName } from './weightsName';
 import { finalLoss, LAST_EVALUATIONS, meanOfLast, train } from './training';
 
 /** Where an evaluation stands: steps done of all steps of all runs. */
@@ -44,7 +45,8 @@ export interface OptimizerResult {
 export interface Evaluation {
   readonly suite: string;
   readonly title: string;
-  readonly preset: string;
+  /** Name of the learned optimizer's weights. */
+  readonly weights: string;
   readonly steps: number;
   readonly evaluateEvery: number;
   readonly seeds: number;
@@ -84,6 +86,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
         seed,
         steps,
         evaluateEvery: suite.evaluateEvery,
+        sampling: suite.sampling,
         signal: options.signal,
         onEvaluation: ({ step }) => options.onProgress?.({ run, done: doneBefore + step, total }),
       });
@@ -110,7 +113,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     const optimizer = createOptimizer([...parameters], optimizerOptions);
     return {
       step: (gradients) => void optimizer.step([...gradients]),
-      evaluationParameters: () => optimizer.evaluationParameters() as Float32Array[],
+      evaluationParameters: () => optimizer.evaluationParameters(),
       dispose: () => optimizer.dispose(),
     };
   });
@@ -123,8 +126,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   return {
     suite: suite.name,
     title: suite.title,
-    preset:
-      typeof options.optimizer.weights === 'undefined' ? (options.optimizer.preset ?? 'prototype') : 'own weights',
+    weights: weightsName(options.optimizer),
     steps,
     evaluateEvery: suite.evaluateEvery,
     seeds,

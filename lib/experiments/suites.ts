@@ -1,6 +1,7 @@
 import { loadDigits } from '../datasets/digits';
 import { featureCount, features } from '../datasets/images';
 import { Mlp } from '../problems/mlp';
+import type { Sampling } from '../problems/batches';
 import type { Problem } from '../problems/problem';
 
 /** A problem on which optimizers are compared, with the length of the training. */
@@ -9,6 +10,7 @@ export interface Suite {
   readonly title: string;
   /** The problem, made when asked for: data are read then. */
   problem(): Problem;
+  readonly sampling: Sampling;
   readonly steps: number;
   readonly evaluateEvery: number;
 }
@@ -16,7 +18,8 @@ export interface Suite {
 /** The digits network of the preset's validation: all 1,797 digits train, none is held out. */
 const digits: Suite = {
   name: 'digits',
-  title: 'Digits 8×8, network 64-32-10 (relu, He start), batches of 64',
+  title: 'Digits 8×8, network 64-32-10 (relu, He start), batches of 64 with replacement',
+  sampling: 'replacement',
   steps: 2000,
   evaluateEvery: 50,
   problem() {
@@ -33,4 +36,12 @@ const digits: Suite = {
   },
 };
 
-export const SUITES: Readonly<Record<string, Suite>> = { digits };
+/** The same with every sample once per epoch, as `model.fit` shows them. */
+const digitsEpochs: Suite = {
+  ...digits,
+  name: 'digits-epochs',
+  title: 'Digits 8×8, network 64-32-10 (relu, He start), batches of 64 without replacement',
+  sampling: 'epochs',
+};
+
+export const SUITES: Readonly<Record<string, Suite>> = { digits, 'digits-epochs': digitsEpochs };

@@ -1,5 +1,6 @@
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import { drawBatch, zerosLike, type Problem } from '../problems/problem';
+import { batchSource, type Sampling } from '../problems/batches';
+import { zerosLike, type Problem } from '../problems/problem';
 import { createRandom } from '../random';
 import type { MakeOptimizer } from './baselines';
 
@@ -16,6 +17,8 @@ export interface TrainingOptions {
   readonly steps: number;
   /** Steps between evaluations on all samples; step 0 and the last step are always evaluated. */
   readonly evaluateEvery: number;
+  /** How minibatches are drawn; default: with replacement. */
+  readonly sampling?: Sampling;
   readonly signal?: AbortSignal;
   readonly onEvaluation?: (point: LossPoint) => void;
 }
@@ -49,7 +52,7 @@ export function isEvaluationStep(
 }
 
 /**
- * Trains a problem from a fresh start with minibatches drawn with replacement.
+ * Trains a problem from a fresh start.
  * @throws the signal's reason when aborted.
  */
 export async function train(
@@ -60,7 +63,7 @@ export async function train(
   const parameters = problem.initial(options.seed);
   const gradients = zerosLike(problem);
   const batch = new Int32Array(problem.sampleCount > 0 ? problem.batchSize : 0);
-  const random = createRandom(options.seed, 1);
+  const draw = batchSource(problem, options.sampling ?? 'replacement', createRandom(options.seed, 1));
   const optimizer = makeOptimizer(parameters);
   const losses: LossPoint[] = [];
   let seconds = 0;
@@ -73,7 +76,7 @@ export async function train(
     evaluate(0);
     let started = performance.now();
     for (let step = 1; step <= options.steps; step++) {
-      drawBatch(problem, random, batch);
+      draw(batch);
       problem.lossAndGradient(parameters, batch, gradients);
       optimizer.step(gradients);
       if (isEvaluationStep(step, options)) {

@@ -1,5 +1,3 @@
-import type { Random } from '../random';
-
 /** Name and shape of one parameter tensor. */
 export interface ParameterShape {
   readonly name: string;
@@ -37,9 +35,4 @@ export function sizeOf({ shape }: ParameterShape): number {
 /** Arrays of zeros for the problem's parameters. */
 export function zerosLike(problem: Problem): Float32Array[] {
   return problem.parameters.map((parameter) => new Float32Array(sizeOf(parameter)));
-}
-
-/** A minibatch: indices drawn uniformly with replacement into `batch`. */
-export function drawBatch(problem: Problem, random: Random, batch: Int32Array): void {
-  for (let i = 0; i < batch.length; i++) batch[i] = random.integer(problem.sampleCount);
 }

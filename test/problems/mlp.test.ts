@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Activation } from '../../lib/problems/dense';
 import { Mlp, type MlpOptions } from '../../lib/problems/mlp';
-import { drawBatch, sizeOf, zerosLike } from '../../lib/problems/problem';
+import { sizeOf, zerosLike } from '../../lib/problems/problem';
 import { createRandom } from '../../lib/random';
 
 const COUNT = 300;
@@ -125,17 +125,5 @@ describe('Mlp', () => {
     expect(() => problem({ hidden: [4, 0] })).toThrow(/hidden\[1\]: expected a positive integer, got 0/);
     const samples = { features: new Float32Array(5), featureCount: 2, labels: new Uint8Array(2) };
     expect(() => problem({ samples })).toThrow(/samples\.features: expected 2 × 2 values, got 5/);
-  });
-});
-
-describe('drawBatch', () => {
-  it('draws every sample equally often', () => {
-    const mlp = problem();
-    const batch = new Int32Array(COUNT * 100);
-    drawBatch(mlp, createRandom(0), batch);
-    const counts = new Int32Array(COUNT);
-    for (const index of batch) counts[index]++;
-    expect(Math.min(...counts)).toBeGreaterThan(50);
-    expect(Math.max(...counts)).toBeLessThan(150);
   });
 });

@@ -1,0 +1,209 @@
+import { alignedFloat32Array } from '../../bindings/index';
+import type { Architecture } from '../optimizer/architecture';
+import { AugmentedMembers } from '../problems/lanes/augmented';
+import type { AugmentationOptions } from '../problems/lanes/augmented';
+import type { LaneFamily } from '../problems/lanes/family';
+import type { NoiseTable } from '../problems/lanes/noise';
+import type { Random } from '../random';
+import { drawInitialRates } from './initialRates';
+import type { InitialRateOptions } from './initialRates';
+import { LaneOptimizer } from './laneOptimizer';
+
+export interface PesOptions {
+  /** Steps per truncation. */
+  readonly truncation: number;
+  /** Standard deviation σ of the perturbations. */
+  readonly sigma: number;
+  /** Largest |L⁺ − L⁻| that counts. */
+  readonly differenceBound: number;
+  /** A pair's gradient counts at most as this multiple of its family's median norm. */
+  readonly normMultiple: number;
+  readonly augmentation: AugmentationOptions;
+  readonly initialRates: InitialRateOptions;
+  /** Log-uniform horizons, steps. The upper end times the family's factor. */
+  readonly horizon: readonly [shortest: number, longest: number];
+}
+
+export interface TruncationResult {
+  /** Estimate of the meta-gradient, mean over the pairs; [metaParameters] */
+  readonly gradient: Float64Array;
+  /** Mean meta-loss of the truncation over the problems. */
+  readonly loss: number;
+  /** Pairs that began a new trajectory, and those of them because a loss left all bounds. */
+  readonly restarts: number;
+  readonly failures: number;
+  /** Problem steps done. */
+  readonly steps: number;
+}
+
+/** Bound of the log objective: a problem that reaches it is given up. */
+const LOSS_CEILING = 7;
+const EPSILON = 1e-6;
+
+/** ln(f/f₀ + 1e-6), at most 7; a value that is no number counts as 7. */
+export function metaLoss(value: number, start: number): number {
+  const loss = Math.log(Math.max(value / start, 0) + EPSILON);
+  return loss < LOSS_CEILING ? loss : LOSS_CEILING;
+}
+
+/**
+ * Persistent evolution strategies (Vicol et al. 2021, arXiv 2112.13835) on one family: antithetic pairs of problems in
+ * neighbouring lanes, each lane with its own perturbed meta-parameters; the perturbations of a trajectory add up over its
+ * truncations, which makes the estimate unbiased.
+ */
+export class PesFamily {
+  readonly pairs: number;
+  private readonly optimizer: LaneOptimizer;
+  private readonly members: AugmentedMembers;
+  /** [blocks][metaParameters][width] */
+  private readonly weights: Float32Array;
+  /** Sum of a pair's perturbations since its trajectory began, [pairs][metaParameters]. */
+  private readonly accumulated: Float32Array;
+  private readonly elapsed: Int32Array;
+  private readonly horizon: Int32Array;
+  private readonly logRates: Float64Array[];
+  /** f₀ per lane. */
+  private readonly start: Float32Array;
+  private readonly theta: Float32Array;
+  private readonly gradient: Float32Array;
+  private readonly values: Float32Array;
+  private readonly losses: Float64Array;
+  private readonly failed: Uint8Array;
+
+  constructor(
+    architecture: Architecture,
+    readonly family: LaneFamily,
+    blocks: number,
+    private readonly table: NoiseTable,
+  ) {
+    this.optimizer = new LaneOptimizer(architecture, family.lengths, blocks);
+    const { width, coordinates, metaParameters } = this.optimizer;
+    this.members = new AugmentedMembers(family, blocks, width, table);
+    const lanes = blocks * width;
+    this.pairs = lanes / 2;
+    this.weights = alignedFloat32Array(lanes * metaParameters);
+    this.accumulated = new Float32Array(this.pairs * metaParameters);
+    this.elapsed = new Int32Array(this.pairs);
+    this.horizon = new Int32Array(this.pairs);
+    this.logRates = Array.from({ length: this.pairs }, () => new Float64Array(coordinates));
+    this.start = new Float32Array(lanes);
+    this.theta = alignedFloat32Array(lanes * coordinates);
+    this.gradient = alignedFloat32Array(lanes * coordinates);
+    this.values = new Float32Array(lanes);
+    this.losses = new Float64Array(lanes);
+    this.failed = new Uint8Array(this.pairs);
+  }
+
+  private place(pair: number): { block: number; lane: number; first: number } {
+    const { width } = this.optimizer;
+    const block = Math.floor((2 * pair) / width);
+    const lane = (2 * pair) % width;
+    return { block, lane, first: block * width + lane };
+  }
+
+  /** A new problem, a new trajectory. */
+  private restart(pair: number, random: Random, options: PesOptions): void {
+    const { block, lane } = this.place(pair);
+    this.optimizer.readTheta(this.theta);
+    this.members.sample(block, [lane, lane + 1], random, options.augmentation, this.theta);
+    for (const l of [lane, lane + 1]) this.optimizer.writeTheta(block, l, this.theta);
+    this.logRates[pair] = drawInitialRates(this.family.lengths, random, options.initialRates);
+    const M = this.optimizer.metaParameters;
+    this.accumulated.fill(0, pair * M, (pair + 1) * M);
+    this.elapsed[pair] = 0;
+    const [shortest, longest] = options.horizon;
+    const top = Math.max(longest * this.family.horizonFactor, shortest);
+    this.horizon[pair] = Math.round(
+      Math.exp(Math.log(shortest) + (Math.log(top) - Math.log(shortest)) * random.uniform()),
+    );
+  }
+
+  /** Begins all trajectories, staggered: each has some share of its horizon behind it, without having walked it. */
+  begin(random: Random, options: PesOptions): void {
+    for (let pair = 0; pair < this.pairs; pair++) {
+      this.restart(pair, random, options);
+      this.horizon[pair] = Math.max(options.truncation, Math.round(this.horizon[pair] * random.uniform()));
+    }
+  }
+
+  /** Perturbs the meta-parameters of every pair, and starts new trajectories from the learned initial states. */
+  private perturb(flat: Float64Array, random: Random, sigma: number): void {
+    const { width, metaParameters: M } = this.optimizer;
+    const noise = this.table.values;
+    for (let pair = 0; pair < this.pairs; pair++) {
+      const { block, lane } = this.place(pair);
+      const offset = this.table.offset(random, M);
+      let k = block * M * width + lane;
+      for (let i = 0, x = pair * M; i < M; i++, k += width, x++) {
+        const e = sigma * noise[offset + i];
+        this.weights[k] = flat[i] + e;
+        this.weights[k + 1] = flat[i] - e;
+        this.accumulated[x] += e;
+      }
+      if (this.elapsed[pair] > 0) continue;
+      for (const l of [lane, lane + 1]) {
+        this.optimizer.reset(block, l, (i) => this.weights[(block * M + i) * width + l], this.logRates[pair]);
+      }
+    }
+  }
+
+  /** One truncation of every pair. */
+  run(flat: Float64Array, random: Random, options: PesOptions): TruncationResult {
+    const { optimizer, members, theta, gradient, values, losses } = this;
+    this.perturb(flat, random, options.sigma);
+    losses.fill(0);
+    this.failed.fill(0);
+    optimizer.readTheta(theta);
+    if (this.elapsed.includes(0)) {
+      members.objective(theta, values, random);
+      for (let at = 0; at < values.length; at++) {
+        if (this.elapsed[at >> 1] === 0) this.start[at] = values[at] + 1e-20;
+      }
+    }
+    for (let step = 0; step < options.truncation; step++) {
+      members.gradient(theta, gradient, random);
+      optimizer.step(this.weights, gradient);
+      optimizer.readTheta(theta);
+      members.objective(theta, values, random);
+      for (let at = 0; at < values.length; at++) losses[at] += metaLoss(values[at], this.start[at]);
+    }
+    for (let at = 0; at < values.length; at++) {
+      losses[at] /= options.truncation;
+      if (metaLoss(values[at], this.start[at]) >= 0.99 * LOSS_CEILING) this.failed[at >> 1] = 1;
+    }
+    const result = this.estimate(options);
+    let [restarts, failures] = [0, 0];
+    for (let pair = 0; pair < this.pairs; pair++) {
+      this.elapsed[pair] += options.truncation;
+      failures += this.failed[pair];
+      if (this.failed[pair] === 0 && this.elapsed[pair] < this.horizon[pair]) continue;
+      this.restart(pair, random, options);
+      restarts++;
+    }
+    return { ...result, restarts, failures, steps: 2 * this.pairs * options.truncation };
+  }
+
+  private estimate({ sigma, differenceBound, normMultiple }: PesOptions): { gradient: Float64Array; loss: number } {
+    const M = this.optimizer.metaParameters;
+    const factors = new Float64Array(this.pairs);
+    const norms = new Float64Array(this.pairs);
+    let loss = 0;
+    for (let pair = 0; pair < this.pairs; pair++) {
+      const [plus, minus] = [this.losses[2 * pair], this.losses[2 * pair + 1]];
+      loss += (plus + minus) / (2 * this.pairs);
+      const difference = Math.min(Math.max(plus - minus, -differenceBound), differenceBound);
+      factors[pair] = difference / (2 * sigma * sigma);
+      let squares = 0;
+      for (let x = pair * M; x < (pair + 1) * M; x++) squares += this.accumulated[x] ** 2;
+      norms[pair] = Math.abs(factors[pair]) * Math.sqrt(squares);
+    }
+    const sorted = Float64Array.from(norms).sort();
+    const bound = normMultiple * sorted[this.pairs >> 1] + 1e-9;
+    const gradient = new Float64Array(M);
+    for (let pair = 0; pair < this.pairs; pair++) {
+      const share = (factors[pair] * Math.min(1, bound / (norms[pair] + 1e-9))) / this.pairs;
+      for (let i = 0, x = pair * M; i < M; i++, x++) gradient[i] += share * this.accumulated[x];
+    }
+    return { gradient, loss };
+  }
+}

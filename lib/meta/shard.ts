@@ -1,0 +1,46 @@
+import type { Architecture } from '../optimizer/architecture';
+import { NoiseTable } from '../problems/lanes/noise';
+import { createRandom } from '../random';
+import { defaultCorpus } from './corpus';
+import { PesFamily } from './pes';
+import type { PesOptions, TruncationResult } from './pes';
+
+export interface ShardOptions {
+  readonly architecture: Architecture;
+  readonly seed: number;
+  /** Which families of the corpus this shard advances. */
+  readonly families: readonly number[];
+}
+
+/** Gradient of one family of the corpus. */
+export interface FamilyResult extends TruncationResult {
+  readonly index: number;
+  readonly name: string;
+}
+
+/** Streams of random numbers: one per family and iteration, so that no result depends on how the work is divided. */
+const STREAMS_PER_ITERATION = 64;
+
+/** Some of the corpus's families, on one thread. */
+export class Shard {
+  private readonly table: NoiseTable;
+  private readonly families: { readonly index: number; readonly estimator: PesFamily }[];
+
+  constructor(private readonly options: ShardOptions) {
+    this.table = new NoiseTable(options.seed);
+    const corpus = defaultCorpus();
+    this.families = options.families.map((index) => ({
+      index,
+      estimator: new PesFamily(options.architecture, corpus[index].family, corpus[index].blocks, this.table),
+    }));
+  }
+
+  /** One truncation of every family with the meta-parameters given. Iterations count from 0. */
+  run(flat: Float64Array, iteration: number, pes: PesOptions): FamilyResult[] {
+    return this.families.map(({ index, estimator }) => {
+      const random = createRandom(this.options.seed, 1000 + iteration * STREAMS_PER_ITERATION + index);
+      if (iteration === 0) estimator.begin(random, pes);
+      return { index, name: estimator.family.name, ...estimator.run(flat, random, pes) };
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import type { FloatArray } from '../../../bindings/types';
+import type { Random } from '../../random';
+
+/**
+ * A family of small problems that are advanced side by side, `width` of them in the lanes of a block. Arrays over
+ * problems are [blocks][entries][width].
+ */
+export interface LaneFamily {
+  readonly name: string;
+  /** Coordinates of each tensor, the same for all members. */
+  readonly lengths: readonly number[];
+  /** Longest trajectory of a member, as a multiple of the corpus's: families that converge early stop teaching. */
+  readonly horizonFactor: number;
+  /** Probability that a member gets sparse gradients, and additive gradient noise. */
+  readonly sparseProbability: number;
+  readonly noiseProbability: number;
+  /** Memory for members in all lanes of `blocks` blocks. */
+  create(blocks: number, width: number): LaneMembers;
+}
+
+/** How members are drawn. */
+export interface SamplingOptions {
+  /** Probability that a member with data can be fitted (nearly) exactly, and that noise shrinks with the loss. */
+  readonly interpolation: number;
+  /** Probability that a member saturates: v → c·v/(v + c), or Brier loss in place of cross entropy. */
+  readonly saturation: number;
+}
+
+/** Members of a family in their lanes. */
+export interface LaneMembers {
+  /**
+   * Draws one member and puts it into all `lanes` of a block (two of them for an antithetic pair).
+   * @returns its start θ, [coordinates]
+   */
+  sample(block: number, lanes: readonly number[], random: Random, options: SamplingOptions): Float64Array;
+  /**
+   * Objective on all data, and the gradient of the next minibatch (or of the objective itself where there are no data).
+   * @param theta [blocks][coordinates][width]
+   * @param value out, [blocks][width]; null: not wanted
+   * @param gradient out, like theta; null: not wanted
+   * @param random draws the minibatches, one for all problems of a block
+   */
+  evaluate(theta: FloatArray, value: FloatArray | null, gradient: FloatArray | null, random: Random): void;
+}
+
+export function coordinatesOf({ lengths }: { readonly lengths: readonly number[] }): number {
+  return lengths.reduce((a, b) => a + b, 0);
+}
+
+/** Writes one number per entry into some lanes of a block. */
+export function fillLanes(
+  array: FloatArray,
+  width: number,
+  block: number,
+  lanes: readonly number[],
+  values: ArrayLike<number>,
+): void {
+  const base = block * values.length * width;
+  for (let i = 0; i < values.length; i++) {
+    for (const lane of lanes) array[base + i * width + lane] = values[i];
+  }
+}
+
+/** 10^U(low, high) */
+export function powerOfTen(random: Random, low: number, high: number): number {
+  return 10 ** (low + (high - low) * random.uniform());
+}

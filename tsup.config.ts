@@ -15,7 +15,7 @@ const shared: Options = {
 const entries = { index: 'lib/index.ts', tfjs: 'lib/tfjs/index.ts' };
 
 export default defineConfig([
-  { ...shared, format: 'esm', entry: { ...entries, cli: 'lib/cli/main.ts' } },
+  { ...shared, format: 'esm', entry: { ...entries, cli: 'lib/cli/main.ts', metaWorker: 'lib/meta/worker.ts' } },
   // `shims` gives CommonJS an import.meta.url.
   { ...shared, format: 'cjs', entry: entries, shims: true },
   { ...shared, format: ['esm', 'cjs'], entry: entries, dts: { only: true } },

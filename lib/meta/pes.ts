@@ -2,8 +2,9 @@ import { alignedFloat32Array } from '../../bindings/index';
 import type { Architecture } from '../optimizer/architecture';
 import { AugmentedMembers } from '../problems/lanes/augmented';
 import type { AugmentationOptions } from '../problems/lanes/augmented';
-import type { LaneFamily } from '../problems/lanes/family';
+import type { LaneFamily, RunningArray } from '../problems/lanes/family';
 import type { NoiseTable } from '../problems/lanes/noise';
+import { createRandom } from '../random';
 import type { Random } from '../random';
 import { drawInitialRates } from './initialRates';
 import type { InitialRateOptions } from './initialRates';
@@ -60,6 +61,8 @@ export class PesFamily {
   /** Sum of a pair's perturbations since its trajectory began, [pairs][metaParameters]. */
   private readonly accumulated: Float32Array;
   private readonly elapsed: Int32Array;
+  /** Trajectories begun per pair. */
+  private readonly generation: Int32Array;
   private readonly horizon: Int32Array;
   private readonly logRates: Float64Array[];
   /** f₀ per lane. */
@@ -75,6 +78,7 @@ export class PesFamily {
     readonly family: LaneFamily,
     blocks: number,
     private readonly table: NoiseTable,
+    private readonly seed: number,
   ) {
     this.optimizer = new LaneOptimizer(architecture, family.lengths, blocks);
     const { width, coordinates, metaParameters } = this.optimizer;
@@ -84,6 +88,7 @@ export class PesFamily {
     this.weights = alignedFloat32Array(lanes * metaParameters);
     this.accumulated = new Float32Array(this.pairs * metaParameters);
     this.elapsed = new Int32Array(this.pairs);
+    this.generation = new Int32Array(this.pairs).fill(-1);
     this.horizon = new Int32Array(this.pairs);
     this.logRates = Array.from({ length: this.pairs }, () => new Float64Array(coordinates));
     this.start = new Float32Array(lanes);
@@ -101,13 +106,26 @@ export class PesFamily {
     return { block, lane, first: block * width + lane };
   }
 
-  /** A new problem, a new trajectory. */
-  private restart(pair: number, random: Random, options: PesOptions): void {
+  /** Random numbers of a pair's trajectory: they depend on nothing else, so that a checkpoint need not hold its problem. */
+  private trajectory(pair: number): Random {
+    return createRandom(this.seed, this.generation[pair] * 4096 + pair);
+  }
+
+  /** Draws the problem of a pair's trajectory, with its initial rates, into the lanes; the start goes to `theta`. */
+  private draw(pair: number, random: Random, options: PesOptions): void {
     const { block, lane } = this.place(pair);
-    this.optimizer.readTheta(this.theta);
     this.members.sample(block, [lane, lane + 1], random, options.augmentation, this.theta);
-    for (const l of [lane, lane + 1]) this.optimizer.writeTheta(block, l, this.theta);
     this.logRates[pair] = drawInitialRates(this.family.lengths, random, options.initialRates);
+  }
+
+  /** A new problem, a new trajectory. */
+  private restart(pair: number, options: PesOptions): void {
+    const { block, lane } = this.place(pair);
+    this.generation[pair]++;
+    const random = this.trajectory(pair);
+    this.optimizer.readTheta(this.theta);
+    this.draw(pair, random, options);
+    for (const l of [lane, lane + 1]) this.optimizer.writeTheta(block, l, this.theta);
     const M = this.optimizer.metaParameters;
     this.accumulated.fill(0, pair * M, (pair + 1) * M);
     this.elapsed[pair] = 0;
@@ -121,7 +139,7 @@ export class PesFamily {
   /** Begins all trajectories, staggered: each has some share of its horizon behind it, without having walked it. */
   begin(random: Random, options: PesOptions): void {
     for (let pair = 0; pair < this.pairs; pair++) {
-      this.restart(pair, random, options);
+      this.restart(pair, options);
       this.horizon[pair] = Math.max(options.truncation, Math.round(this.horizon[pair] * random.uniform()));
     }
   }
@@ -177,10 +195,36 @@ export class PesFamily {
       this.elapsed[pair] += options.truncation;
       failures += this.failed[pair];
       if (this.failed[pair] === 0 && this.elapsed[pair] < this.horizon[pair]) continue;
-      this.restart(pair, random, options);
+      this.restart(pair, options);
       restarts++;
     }
     return { ...result, restarts, failures, steps: 2 * this.pairs * options.truncation };
+  }
+
+  /** What a checkpoint holds: everything that cannot be drawn again. */
+  private running(): RunningArray[] {
+    const { optimizer, accumulated, elapsed, generation, horizon, start } = this;
+    return [optimizer.state, accumulated, elapsed, generation, horizon, start, ...this.members.running()];
+  }
+
+  /** Copies of the arrays that a checkpoint stores, between two truncations. */
+  exportState(): RunningArray[] {
+    return this.running().map((array) => array.slice());
+  }
+
+  /**
+   * Continues from exported state.
+   * @param options those of the run that exported it
+   * @throws {RangeError} if the arrays do not fit this family
+   */
+  importState(state: readonly RunningArray[], options: PesOptions): void {
+    const running = this.running();
+    const fits = state.length === running.length && running.every((array, i) => array.length === state[i].length);
+    if (!fits)
+      throw new RangeError(`state: expected that of family "${this.family.name}", got arrays of other lengths`);
+    this.generation.set(state[running.indexOf(this.generation)]);
+    for (let pair = 0; pair < this.pairs; pair++) this.draw(pair, this.trajectory(pair), options);
+    running.forEach((array, i) => array.set(state[i]));
   }
 
   private estimate({ sigma, differenceBound, normMultiple }: PesOptions): { gradient: Float64Array; loss: number } {

@@ -5,8 +5,8 @@ import type { Architecture } from '../optimizer/architecture';
 import { coordinatesOf } from '../problems/lanes/family';
 import { defaultCorpus } from './corpus';
 import type { PesOptions } from './pes';
-import type { FamilyResult, ShardOptions } from './shard';
-import type { WorkerRequest } from './worker';
+import type { FamilyResult, FamilyState, ShardOptions } from './shard';
+import type { WorkerReply, WorkerRequest } from './worker';
 
 /** Divides the families among threads, the most expensive first, each to the thread with the least to do. */
 export function divideFamilies(threads: number): number[][] {
@@ -24,10 +24,34 @@ export function divideFamilies(threads: number): number[][] {
   return shards.map(({ families }) => families.sort((a, b) => a - b));
 }
 
-/** In the sources the thread is a TypeScript file, in the bundle a JavaScript file beside this one. */
-function workerFile(): URL {
+/** In the sources the thread is a TypeScript file, which needs tsx; in the bundle a JavaScript file beside this one. */
+function startWorker(workerData: ShardOptions): Worker {
   const bundled = new URL('./metaWorker.js', import.meta.url);
-  return existsSync(fileURLToPath(bundled)) ? bundled : new URL('./worker.ts', import.meta.url);
+  if (existsSync(fileURLToPath(bundled))) return new Worker(bundled, { workerData });
+  const source = new URL('./worker.ts', import.meta.url).href;
+  const bootstrap = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(source)}); });`;
+  return new Worker(bootstrap, { eval: true, workerData });
+}
+
+/** Sends a request and waits for its reply. A worker takes one request at a time. */
+function ask(worker: Worker, request: WorkerRequest): Promise<WorkerReply> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      worker.off('message', onMessage);
+      worker.off('error', onError);
+      worker.off('exit', onExit);
+    };
+    const onMessage = (message: WorkerReply): void => (settle(), resolve(message));
+    const onError = (error: Error): void => (settle(), reject(error));
+    const onExit = (code: number): void => (
+      settle(),
+      reject(new Error(`a meta-training thread ended with code ${code}`))
+    );
+    worker.on('message', onMessage);
+    worker.on('error', onError);
+    worker.on('exit', onExit);
+    worker.postMessage(request);
+  });
 }
 
 /** Threads that compute truncations of the whole corpus together. */
@@ -36,37 +60,30 @@ export class MetaWorkers {
 
   constructor(options: { readonly architecture: Architecture; readonly seed: number; readonly threads: number }) {
     this.workers = divideFamilies(options.threads).map((families) => {
-      const workerData: ShardOptions = { architecture: options.architecture, seed: options.seed, families };
-      return new Worker(workerFile(), { workerData });
+      return startWorker({ architecture: options.architecture, seed: options.seed, families });
     });
   }
 
+  private async askAll<T extends { readonly index: number }>(request: WorkerRequest): Promise<T[]> {
+    const replies = await Promise.all(this.workers.map((worker) => ask(worker, request)));
+    return (replies as (readonly T[] | undefined)[])
+      .flatMap((results) => results ?? [])
+      .sort((a, b) => a.index - b.index);
+  }
+
   /** One truncation of all families, in the order of the corpus. */
-  async run(flat: Float64Array, iteration: number, pes: PesOptions): Promise<FamilyResult[]> {
-    const request: WorkerRequest = { flat, iteration, pes };
-    const results = await Promise.all(
-      this.workers.map(
-        (worker) =>
-          new Promise<FamilyResult[]>((resolve, reject) => {
-            const settle = (): void => {
-              worker.off('message', onMessage);
-              worker.off('error', onError);
-              worker.off('exit', onExit);
-            };
-            const onMessage = (message: FamilyResult[]): void => (settle(), resolve(message));
-            const onError = (error: Error): void => (settle(), reject(error));
-            const onExit = (code: number): void => (
-              settle(),
-              reject(new Error(`a meta-training thread ended with code ${code}`))
-            );
-            worker.on('message', onMessage);
-            worker.on('error', onError);
-            worker.on('exit', onExit);
-            worker.postMessage(request);
-          }),
-      ),
-    );
-    return results.flat().sort((a, b) => a.index - b.index);
+  run(flat: Float64Array, iteration: number, pes: PesOptions): Promise<FamilyResult[]> {
+    return this.askAll({ kind: 'run', flat, iteration, pes });
+  }
+
+  /** State of all families between two truncations, in the order of the corpus. */
+  exportState(): Promise<FamilyState[]> {
+    return this.askAll({ kind: 'export' });
+  }
+
+  /** @throws {RangeError} if a family's state is missing or does not fit */
+  async importState(states: readonly FamilyState[], pes: PesOptions): Promise<void> {
+    await this.askAll({ kind: 'import', states, pes });
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import type { FloatArray } from '../../../bindings/types';
 import type { Random } from '../../random';
 import type { NoiseTable } from './noise';
 import { coordinatesOf, powerOfTen } from './family';
-import type { LaneFamily, LaneMembers, SamplingOptions } from './family';
+import type { LaneFamily, LaneMembers, RunningArray, SamplingOptions } from './family';
 
 export interface AugmentationOptions extends SamplingOptions {
   /** Probability that a member is rescaled: as a whole by 10^U(±1.5), each tensor by 10^N(0, 0.4), its loss by 10^U(±3). */
@@ -82,6 +82,11 @@ export class AugmentedMembers {
       this.shrinking[at] = shrinking ? 1 : 0;
       this.start[at] = NaN;
     }
+  }
+
+  /** As of `LaneMembers`. */
+  running(): RunningArray[] {
+    return [this.start, this.noise, ...this.inner.running()];
   }
 
   private unscale(theta: FloatArray): void {

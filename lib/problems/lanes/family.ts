@@ -41,7 +41,15 @@ export interface LaneMembers {
    * @param random draws the minibatches, one for all problems of a block
    */
   evaluate(theta: FloatArray, value: FloatArray | null, gradient: FloatArray | null, random: Random): void;
+  /**
+   * The arrays that change after a member has been drawn, live. A checkpoint stores them, draws every member again from
+   * its own random numbers, and puts them back.
+   */
+  running(): readonly RunningArray[];
 }
+
+/** State of members between two steps. */
+export type RunningArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 export function coordinatesOf({ lengths }: { readonly lengths: readonly number[] }): number {
   return lengths.reduce((a, b) => a + b, 0);

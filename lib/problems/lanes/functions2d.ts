@@ -184,6 +184,10 @@ class SingleMembers implements LaneMembers {
     return Float64Array.from(start(FUNCTIONS_2D[f], random));
   }
 
+  running(): [] {
+    return [];
+  }
+
   evaluate(theta: FloatArray, value: FloatArray | null, gradient: FloatArray | null): void {
     const { width, slope } = this;
     for (let b = 0; b < this.blocks; b++) {
@@ -223,6 +227,10 @@ class SumMembers implements LaneMembers {
     const ceiling = random.uniform() < options.saturation ? FUNCTIONS_2D.length * powerOfTen(random, -1.5, 0.5) : 0;
     for (const lane of lanes) this.ceiling[block * this.width + lane] = ceiling;
     return Float64Array.from(starts.flat());
+  }
+
+  running(): [] {
+    return [];
   }
 
   evaluate(theta: FloatArray, value: FloatArray | null, gradient: FloatArray | null): void {

@@ -3,7 +3,7 @@ import { LANE_LOSS, laneRegression } from '../../../bindings/lanes';
 import type { FloatArray } from '../../../bindings/types';
 import type { Random } from '../../random';
 import { coordinatesOf, fillLanes, powerOfTen } from './family';
-import type { LaneFamily, LaneMembers, SamplingOptions } from './family';
+import type { LaneFamily, LaneMembers, RunningArray, SamplingOptions } from './family';
 
 export interface RegressionSize {
   readonly inputs: number;
@@ -119,6 +119,10 @@ class RegressionMembers implements LaneMembers {
     }
     const start = this.kind === 'linear' ? 1 : 1.2 / Math.sqrt(D);
     return Float64Array.from({ length: D * C + C }, () => start * random.normal());
+  }
+
+  running(): RunningArray[] {
+    return [...this.orders, this.positions];
   }
 
   /** Even blocks draw with replacement, odd ones go through their data in epochs. */

@@ -87,6 +87,10 @@ class ResidualMembers implements LaneMembers {
     return Float64Array.from({ length: n }, () => random.normal());
   }
 
+  running(): [] {
+    return [];
+  }
+
   evaluate(theta: FloatArray, value: FloatArray | null, gradient: FloatArray | null): void {
     const { n, blocks, width, sums } = this;
     laneResiduals({

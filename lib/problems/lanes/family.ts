@@ -1,4 +1,5 @@
-import type { FloatArray } from '../../../bindings/types';
+import { alignedFloat32Array } from '../../../bindings/index';
+import type { FloatArray, Precision } from '../../../bindings/types';
 import type { Random } from '../../random';
 
 /**
@@ -14,8 +15,11 @@ export interface LaneFamily {
   /** Probability that a member gets sparse gradients, and additive gradient noise. */
   readonly sparseProbability: number;
   readonly noiseProbability: number;
-  /** Memory for members in all lanes of `blocks` blocks. */
-  create(blocks: number, width: number): LaneMembers;
+  /**
+   * Memory for members in all lanes of `blocks` blocks.
+   * @param precision of their arrays and of those that they are called with; default single
+   */
+  create(blocks: number, width: number, precision?: Precision): LaneMembers;
 }
 
 /** How members are drawn. */
@@ -41,6 +45,15 @@ export interface LaneMembers {
    * @param random draws the minibatches, one for all problems of a block
    */
   evaluate(theta: FloatArray, value: FloatArray | null, gradient: FloatArray | null, random: Random): void;
+  /** Objective on all data and its gradient; draws nothing. Members without minibatches leave it out: `evaluate` gives both. */
+  evaluateAll?(theta: FloatArray, value: FloatArray, gradient: FloatArray): void;
+  /**
+   * Product of a vector with the Hessian of the loss whose gradient `evaluate` would give now; draws as `evaluate` would.
+   * Without it a product is the central difference of two such gradients.
+   * @param vector like theta
+   * @param product out, like theta
+   */
+  hessianVectorProduct?(theta: FloatArray, vector: FloatArray, product: FloatArray, random: Random): void;
   /**
    * The arrays that change after a member has been drawn, live. A checkpoint stores them, draws every member again from
    * its own random numbers, and puts them back.
@@ -53,6 +66,11 @@ export type RunningArray = Float32Array | Float64Array | Int32Array | Uint8Array
 
 export function coordinatesOf({ lengths }: { readonly lengths: readonly number[] }): number {
   return lengths.reduce((a, b) => a + b, 0);
+}
+
+/** A zeroed array. */
+export function laneArray(precision: Precision, length: number): FloatArray {
+  return precision === 'float32' ? alignedFloat32Array(length) : new Float64Array(length);
 }
 
 /** Writes one number per entry into some lanes of a block. */

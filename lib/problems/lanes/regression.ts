@@ -1,8 +1,7 @@
-import { alignedFloat32Array } from '../../../bindings/index';
 import { LANE_LOSS, laneRegression } from '../../../bindings/lanes';
-import type { FloatArray } from '../../../bindings/types';
+import type { FloatArray, Precision } from '../../../bindings/types';
 import type { Random } from '../../random';
-import { coordinatesOf, fillLanes, powerOfTen } from './family';
+import { coordinatesOf, fillLanes, laneArray, powerOfTen } from './family';
 import type { LaneFamily, LaneMembers, RunningArray, SamplingOptions } from './family';
 
 export interface RegressionSize {
@@ -31,42 +30,41 @@ export class RegressionFamily implements LaneFamily {
     this.lengths = [size.inputs * size.outputs, size.outputs];
   }
 
-  create(blocks: number, width: number): LaneMembers {
-    return new RegressionMembers(this.kind, this.size, blocks, width);
+  create(blocks: number, width: number, precision: Precision = 'float32'): LaneMembers {
+    return new RegressionMembers(this.kind, this.size, blocks, width, precision);
   }
 }
 
 class RegressionMembers implements LaneMembers {
-  private readonly data: Float32Array;
-  private readonly targets: Float32Array;
-  private readonly loss: Float32Array;
-  private readonly decay: Float32Array;
-  private readonly full: Float32Array;
+  private readonly data: FloatArray;
+  private readonly targets: FloatArray;
+  private readonly loss: FloatArray;
+  private readonly decay: FloatArray;
   private readonly indices: Int32Array;
   private readonly batch: Int32Array;
   /** Per block: the samples in their order of this epoch, and the next one. */
   private readonly orders: Int32Array[];
   private readonly positions: Int32Array;
   private readonly coordinates: number;
-  private readonly batchValue: Float32Array;
+  private readonly batchValue: FloatArray;
 
   constructor(
     private readonly kind: 'softmax' | 'linear',
     private readonly size: RegressionSize,
     private readonly blocks: number,
     private readonly width: number,
+    precision: Precision,
   ) {
     const { inputs, outputs, samples, batchSize } = size;
     const lanes = blocks * width;
     this.coordinates = coordinatesOf({ lengths: [inputs * outputs, outputs] });
-    this.data = alignedFloat32Array(lanes * samples * inputs);
-    this.targets = alignedFloat32Array(lanes * samples * (kind === 'linear' ? outputs : 1));
-    this.loss = new Float32Array(lanes).fill(
+    this.data = laneArray(precision, lanes * samples * inputs);
+    this.targets = laneArray(precision, lanes * samples * (kind === 'linear' ? outputs : 1));
+    this.loss = laneArray(precision, lanes).fill(
       kind === 'linear' ? LANE_LOSS.squaredError : LANE_LOSS.softmaxCrossEntropy,
     );
-    this.decay = new Float32Array(lanes);
-    this.full = new Float32Array(lanes);
-    this.batchValue = new Float32Array(lanes);
+    this.decay = laneArray(precision, lanes);
+    this.batchValue = laneArray(precision, lanes);
     this.indices = new Int32Array(blocks * batchSize);
     this.batch = new Int32Array(batchSize);
     this.orders = Array.from({ length: blocks }, () => Int32Array.from({ length: samples }, (_, i) => i));
@@ -148,8 +146,28 @@ class RegressionMembers implements LaneMembers {
   }
 
   evaluate(theta: FloatArray, value: FloatArray | null, gradient: FloatArray | null, random: Random): void {
+    if (value !== null) this.regression(theta, null, value, null);
+    if (gradient !== null) {
+      this.drawBatches(random);
+      this.regression(theta, this.indices, this.batchValue, gradient);
+    }
+    if (this.kind === 'softmax') this.addDecay(theta, value, gradient);
+  }
+
+  evaluateAll(theta: FloatArray, value: FloatArray, gradient: FloatArray): void {
+    this.regression(theta, null, value, gradient);
+    if (this.kind === 'softmax') this.addDecay(theta, value, gradient);
+  }
+
+  /** On the samples of a minibatch; null: on all. */
+  private regression(
+    theta: FloatArray,
+    indices: Int32Array | null,
+    value: FloatArray,
+    gradient: FloatArray | null,
+  ): void {
     const { inputs, outputs, samples, batchSize } = this.size;
-    const common = {
+    laneRegression({
       blocks: this.blocks,
       threads: 1,
       inputs,
@@ -158,17 +176,12 @@ class RegressionMembers implements LaneMembers {
       loss: this.loss,
       samples: this.data,
       targets: this.targets,
+      indices,
+      count: indices === null ? samples : batchSize,
       parameters: theta,
-    };
-    if (value !== null) {
-      laneRegression({ ...common, indices: null, count: samples, value: this.full, gradient: null });
-      value.set(this.full);
-    }
-    if (gradient !== null) {
-      this.drawBatches(random);
-      laneRegression({ ...common, indices: this.indices, count: batchSize, value: this.batchValue, gradient });
-    }
-    if (this.kind === 'softmax') this.addDecay(theta, value, gradient);
+      value,
+      gradient,
+    });
   }
 
   /** decay · mean θ² */

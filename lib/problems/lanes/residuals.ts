@@ -1,8 +1,7 @@
-import { alignedFloat32Array } from '../../../bindings/index';
 import { laneResiduals } from '../../../bindings/lanes';
-import type { FloatArray } from '../../../bindings/types';
+import type { FloatArray, Precision } from '../../../bindings/types';
 import type { Random } from '../../random';
-import { coordinatesOf, fillLanes, powerOfTen } from './family';
+import { coordinatesOf, fillLanes, laneArray, powerOfTen } from './family';
 import type { LaneFamily, LaneMembers, SamplingOptions } from './family';
 
 const LOG_OFFSET = 1e-3;
@@ -21,36 +20,37 @@ export class ResidualFamily implements LaneFamily {
     readonly horizonFactor: number,
   ) {}
 
-  create(blocks: number, width: number): LaneMembers {
-    return new ResidualMembers(coordinatesOf(this), blocks, width);
+  create(blocks: number, width: number, precision: Precision = 'float32'): LaneMembers {
+    return new ResidualMembers(coordinatesOf(this), blocks, width, precision);
   }
 }
 
 class ResidualMembers implements LaneMembers {
-  private readonly matrix: Float32Array;
-  private readonly target: Float32Array;
-  private readonly exponent: Float32Array;
-  private readonly root: Float32Array;
-  private readonly floor: Float32Array;
+  private readonly matrix: FloatArray;
+  private readonly target: FloatArray;
+  private readonly exponent: FloatArray;
+  private readonly root: FloatArray;
+  private readonly floor: FloatArray;
   /** c of the saturation; 0 for none. */
-  private readonly ceiling: Float32Array;
+  private readonly ceiling: FloatArray;
   private readonly logarithmic: Uint8Array;
-  private readonly sums: Float32Array;
+  private readonly sums: FloatArray;
 
   constructor(
     private readonly n: number,
     private readonly blocks: number,
     private readonly width: number,
+    precision: Precision,
   ) {
     const lanes = blocks * width;
-    this.matrix = alignedFloat32Array(lanes * n * n);
-    this.target = alignedFloat32Array(lanes * n);
-    this.exponent = new Float32Array(lanes).fill(2);
-    this.root = new Float32Array(lanes).fill(1);
-    this.floor = new Float32Array(lanes);
-    this.ceiling = new Float32Array(lanes);
+    this.matrix = laneArray(precision, lanes * n * n);
+    this.target = laneArray(precision, lanes * n);
+    this.exponent = laneArray(precision, lanes).fill(2);
+    this.root = laneArray(precision, lanes).fill(1);
+    this.floor = laneArray(precision, lanes);
+    this.ceiling = laneArray(precision, lanes);
     this.logarithmic = new Uint8Array(lanes);
-    this.sums = new Float32Array(lanes);
+    this.sums = laneArray(precision, lanes);
   }
 
   sample(block: number, lanes: readonly number[], random: Random, options: SamplingOptions): Float64Array {

@@ -19,6 +19,8 @@ export interface TrainingOptions {
   readonly evaluateEvery: number;
   /** How minibatches are drawn; default: with replacement. */
   readonly sampling?: Sampling;
+  /** Ends the run at the first evaluation that is not finite. */
+  readonly stopOnDivergence?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvaluation?: (point: LossPoint) => void;
 }
@@ -84,6 +86,7 @@ export async function train(
         evaluate(step);
         await eventLoopTurn();
         options.signal?.throwIfAborted();
+        if (options.stopOnDivergence && !Number.isFinite(finalLoss(losses))) break;
         started = performance.now();
       }
     }

@@ -1,0 +1,66 @@
+import { featureCount, features, type LabelledImages } from '../../datasets/images';
+import type { Layer } from '../../problems/network/layer';
+import { denseLayers } from '../../problems/network/layers';
+import { Network } from '../../problems/network/network';
+import { robustRegression } from '../../problems/robustRegression';
+import type { Task } from './task';
+
+const BATCH = 64;
+
+/** Classification of the digits by these layers. */
+function digitsNetwork(name: string, digits: LabelledImages, layers: readonly Layer[]): Network {
+  return new Network({
+    name,
+    layers,
+    features: features(digits),
+    target: { kind: 'classes', labels: digits.labels },
+    batchSize: BATCH,
+  });
+}
+
+const short = { data: 'digits', sampling: 'replacement', steps: 1000, evaluateEvery: 50 } as const;
+
+const relu: Task = {
+  ...short,
+  steps: 2000,
+  name: 'digits-relu',
+  title: '64-32-10 relu, digits, batches with replacement',
+  problem: ({ digits }) =>
+    digitsNetwork('digits-relu', digits, denseLayers([featureCount(digits), 32, 10], 'relu', 'he')),
+};
+
+/**
+ * Small, quick networks that steer meta-training and choose its checkpoints. None of them is in the suite `networks`,
+ * which is reported and never selected on. They need no data but the embedded digits.
+ */
+export const VALIDATION_TASKS: readonly Task[] = [
+  relu,
+  {
+    ...relu,
+    name: 'digits-relu-epochs',
+    title: '64-32-10 relu, digits, every sample once per epoch',
+    sampling: 'epochs',
+  },
+  {
+    ...short,
+    name: 'digits-tanh-48',
+    title: '64-48-10 tanh, digits',
+    problem: ({ digits }) =>
+      digitsNetwork('digits-tanh-48', digits, denseLayers([featureCount(digits), 48, 10], 'tanh', 'glorot')),
+  },
+  {
+    ...short,
+    name: 'digits-sigmoid',
+    title: '64-32-10 sigmoid, digits',
+    problem: ({ digits }) =>
+      digitsNetwork('digits-sigmoid', digits, denseLayers([featureCount(digits), 32, 10], 'sigmoid', 'glorot')),
+  },
+  {
+    ...short,
+    name: 'robust-regression',
+    title: 'linear regression with Cauchy loss, 40 features of condition 1,000, a tenth of outliers',
+    data: 'synthetic',
+    problem: () =>
+      robustRegression({ features: 40, samples: 1000, batchSize: 32, condition: 1000, outliers: 0.1, seed: 7 }),
+  },
+];

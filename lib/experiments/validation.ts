@@ -1,0 +1,107 @@
+import { loadDigits } from '../datasets/digits';
+import type { Weights } from '../optimizer/weights';
+import type { Problem } from '../problems/problem';
+import { learnedOptimizer } from './learned';
+import { LOSS_FLOOR, runMetrics, type Outcome, type RunMetrics } from './metrics';
+import type { Task } from './tasks/task';
+import { VALIDATION_TASKS } from './tasks/validationTasks';
+import { train } from './training';
+
+export interface ValidationOptions {
+  /** Starts and batches. Default: 0 and 1. */
+  readonly seeds?: readonly number[];
+  /** Initial learning rates, one for all parameters. Default: {@link VALIDATION_RATES}. */
+  readonly initialRates?: readonly number[];
+  /** Default: all of the suite. */
+  readonly tasks?: readonly Task[];
+  /** Native threads of each step. The networks are too small for more than one, the default. */
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: { readonly run: string; readonly done: number; readonly total: number }) => void;
+}
+
+/** One training run of the validation. */
+export interface ValidationRow extends RunMetrics {
+  readonly task: string;
+  readonly initialRate: number;
+  readonly seed: number;
+  /** What it adds to the score, see {@link runScore}. */
+  readonly score: number;
+}
+
+export interface Validation {
+  /** Mean over tasks of the mean over runs of {@link runScore}: lower is better, −1 is a factor of ten in the loss. */
+  readonly score: number;
+  /** Mean score of each task. */
+  readonly tasks: Readonly<Record<string, number>>;
+  readonly stuck: number;
+  readonly diverged: number;
+  readonly rows: readonly ValidationRow[];
+}
+
+/** Low, customary and high. */
+export const VALIDATION_RATES: readonly number[] = [1e-4, 1e-3, 1e-1];
+
+const PENALTY: Readonly<Record<Outcome, number>> = { trained: 0, stuck: 2, diverged: 3 };
+
+/**
+ * log10 of the final loss (mean of the last five evaluations, at least 1e-8). A stuck run counts as if its loss were a
+ * hundred times as large, and a diverged one as a thousand times its initial loss, whatever the loss it blew up to: an
+ * optimizer that fails on some starts is not made good by excelling on others.
+ */
+export function runScore({ initialLoss, finalLoss, outcome }: RunMetrics): number {
+  const loss = outcome === 'diverged' ? initialLoss : finalLoss;
+  return Math.log10(Math.max(loss, LOSS_FLOOR)) + PENALTY[outcome];
+}
+
+const problems = new Map<Task, Problem>();
+
+/** The task's problem, made once: data and start depend on nothing but seeds. */
+function problemOf(task: Task): Problem {
+  let problem = problems.get(task);
+  if (!problem) problems.set(task, (problem = task.problem({ digits: loadDigits() })));
+  return problem;
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/**
+ * Measures weights on the suite `validation`: every task from every seed and every initial rate. Deterministic.
+ * @throws {RangeError} for an empty list of seeds, rates or tasks; the signal's reason when aborted.
+ */
+export async function validate(weights: Weights, options: ValidationOptions = {}): Promise<Validation> {
+  const { seeds = [0, 1], initialRates = VALIDATION_RATES, tasks = VALIDATION_TASKS } = options;
+  for (const [name, list] of Object.entries({ seeds, initialRates, tasks })) {
+    if (list.length === 0) throw new RangeError(`${name}: expected at least one, got none`);
+  }
+  const rows: ValidationRow[] = [];
+  const total = tasks.length * initialRates.length * seeds.length;
+  for (const task of tasks) {
+    const problem = problemOf(task);
+    for (const initialRate of initialRates) {
+      const make = learnedOptimizer({ weights, initialLearningRate: initialRate, threads: options.threads ?? 1 });
+      for (const seed of seeds) {
+        const { losses } = await train(problem, make, {
+          ...task,
+          seed,
+          stopOnDivergence: true,
+          signal: options.signal,
+        });
+        const metrics = runMetrics(losses);
+        rows.push({ task: task.name, initialRate, seed, ...metrics, score: runScore(metrics) });
+        options.onProgress?.({ run: `${task.name}, rate ${initialRate}, seed ${seed}`, done: rows.length, total });
+      }
+    }
+  }
+  const scores = Object.fromEntries(
+    tasks.map(({ name }) => [name, mean(rows.filter((row) => row.task === name).map((row) => row.score))]),
+  );
+  const count = (outcome: Outcome): number => rows.filter((row) => row.outcome === outcome).length;
+  return {
+    score: mean(Object.values(scores)),
+    tasks: scores,
+    stuck: count('stuck'),
+    diverged: count('diverged'),
+    rows,
+  };
+}

@@ -1,16 +1,17 @@
 import type { AugmentationOptions } from '../problems/lanes/augmented';
 import type { LaneFamily, RunningArray } from '../problems/lanes/family';
 import type { Random } from '../random';
+import type { Horizon } from './horizons';
 import type { InitialRateOptions } from './initialRates';
 
 /** What estimators of the meta-gradient have in common: how trajectories are drawn and cut into truncations. */
 export interface TrajectoryOptions {
-  /** Steps per truncation. */
+  /** Steps per truncation; heavy-tailed horizons have their own. */
   readonly truncation: number;
   readonly augmentation: AugmentationOptions;
   readonly initialRates: InitialRateOptions;
-  /** Log-uniform horizons, steps. The upper end times the family's factor. */
-  readonly horizon: readonly [shortest: number, longest: number];
+  /** Lengths of trajectories; the longest times the family's factor. */
+  readonly horizon: Horizon;
 }
 
 /** What one truncation of all problems of a family says. */

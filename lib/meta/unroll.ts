@@ -26,8 +26,8 @@ export interface UnrollRequest {
   readonly checkpointInterval: number;
 }
 
-/** Largest gradient entry whose square is finite in single precision. */
-const LARGEST_GRADIENT = 1e18;
+/** Largest entry of a gradient or parameter that counts as finite: its square still is, in single precision. */
+const LARGEST = 1e18;
 
 /**
  * Back-propagation through a truncation. The mean over its steps of the meta-loss, for every problem by itself: value,
@@ -37,8 +37,8 @@ const LARGEST_GRADIENT = 1e18;
  * A stretch is computed again from its checkpoint by the same operations on the same numbers, so the result does not
  * depend on where the checkpoints are.
  *
- * A problem stops where its objective, or an entry of its gradient, is not finite or out of bounds; what came before
- * counts. Its lane goes on from zeros with gradient zero, so that nothing in it can disturb the reverse pass.
+ * A problem stops where its objective, a parameter or an entry of its gradient is not finite or out of bounds; what came
+ * before counts. Its lane goes on from zeros with gradient zero, so that nothing in it can disturb the reverse pass.
  */
 export class LaneUnroll {
   /** Mean meta-loss per lane over the steps before it stopped. */
@@ -156,7 +156,7 @@ export class LaneUnroll {
       for (let lane = 0; lane < width; lane++) {
         let bounded = true;
         for (let i = 0, k = b * coordinates * width + lane; i < coordinates; i++, k += width) {
-          if (!(Math.abs(gradient[k]) <= LARGEST_GRADIENT)) bounded = false;
+          if (!(Math.abs(gradient[k]) <= LARGEST && Math.abs(theta[k]) <= LARGEST)) bounded = false;
         }
         const at = b * width + lane;
         if (!bounded && stopped[at] > t) stopped[at] = t;

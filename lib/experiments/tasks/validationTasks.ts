@@ -1,4 +1,7 @@
 import { featureCount, features, type LabelledImages } from '../../datasets/images';
+import { ActivationLayer } from '../../problems/network/activationLayer';
+import { ConvLayer } from '../../problems/network/convLayer';
+import { DenseLayer } from '../../problems/network/denseLayer';
 import type { Layer } from '../../problems/network/layer';
 import { denseLayers } from '../../problems/network/layers';
 import { Network } from '../../problems/network/network';
@@ -54,6 +57,36 @@ export const VALIDATION_TASKS: readonly Task[] = [
     title: '64-32-10 sigmoid, digits',
     problem: ({ digits }) =>
       digitsNetwork('digits-sigmoid', digits, denseLayers([featureCount(digits), 32, 10], 'sigmoid', 'glorot')),
+  },
+  {
+    ...short,
+    name: 'digits-conv',
+    title: 'conv 3×3×8 and conv 3×3×16, both with stride 2, dense, relu, digits',
+    problem({ digits }) {
+      const first = new ConvLayer({
+        input: [digits.height, digits.width, 1],
+        kernel: 3,
+        filters: 8,
+        stride: 2,
+        padding: 'same',
+        start: 'he',
+      });
+      const second = new ConvLayer({
+        input: first.outputShape,
+        kernel: 3,
+        filters: 16,
+        stride: 2,
+        padding: 'same',
+        start: 'he',
+      });
+      return digitsNetwork('digits-conv', digits, [
+        first,
+        new ActivationLayer(first.outputSize, 'relu'),
+        second,
+        new ActivationLayer(second.outputSize, 'relu'),
+        new DenseLayer(second.outputSize, 10, 'he'),
+      ]);
+    },
   },
   {
     ...short,

@@ -17,7 +17,7 @@ export interface Layer {
   forward(parameters: readonly Float64Array[], input: Float64Array, output: Float64Array, rows: number): void;
   /**
    * Writes the gradients of the loss, given that with respect to the output; `input` and `output` are those of the last
-   * forward pass. `outputGradient` may be overwritten. The first layer of a network gets no `inputGradient`.
+   * forward pass. The first layer of a network gets no `inputGradient`.
    */
   backward(
     parameters: readonly Float64Array[],

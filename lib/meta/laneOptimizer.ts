@@ -11,7 +11,11 @@ export class LaneOptimizer {
   readonly state: Float32Array;
   private readonly states: LaneStates;
 
-  constructor(architecture: Architecture, lengths: readonly number[], blocks: number) {
+  constructor(
+    architecture: Architecture,
+    lengths: readonly number[],
+    readonly blocks: number,
+  ) {
     if (architecture.attention)
       throw new RangeError(
         'architecture.attention: expected false; lookahead is meta-trained by back-propagation only',

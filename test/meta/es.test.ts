@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { BpttFamily } from '../../lib/meta/bptt';
+import type { BpttOptions } from '../../lib/meta/bptt';
+import { EsFamily } from '../../lib/meta/es';
+import { PesFamily } from '../../lib/meta/pes';
+import type { PesOptions } from '../../lib/meta/pes';
+import { DEFAULT_ARCHITECTURE } from '../../lib/optimizer/architecture';
+import type { Architecture } from '../../lib/optimizer/architecture';
+import type { LaneFamily } from '../../lib/problems/lanes/family';
+import { NoiseTable } from '../../lib/problems/lanes/noise';
+import { ResidualFamily } from '../../lib/problems/lanes/residuals';
+import { createRandom } from '../../lib/random';
+import { BPTT_OPTIONS, perturbedWeights } from './setup';
+
+/** Few meta-parameters: the variance of the estimates grows with their number. */
+const architecture: Architecture = {
+  ...DEFAULT_ARCHITECTURE,
+  levels: 1,
+  tensorHidden: 0,
+  globalHidden: 0,
+  parameterHidden: 2,
+  timescales: 1,
+  gradientProducts: false,
+  relativeLogMagnitude: false,
+};
+const flat = perturbedWeights(architecture, 1);
+const table = new NoiseTable(1, 1 << 18);
+const family: LaneFamily = Object.assign(new ResidualFamily('residuals', [3, 2], 1), {
+  noiseProbability: 0,
+  sparseProbability: 0,
+});
+
+const common = {
+  truncation: 8,
+  augmentation: { rescale: 0, interpolation: 0, saturation: 0 },
+  initialRates: { paperRange: [1e-3, 1e-1], constantProbability: 0, constantRange: [1e-2, 1e-2] },
+  horizon: [1000, 1000],
+} as const;
+const es: PesOptions = { ...common, sigma: 1e-3, differenceBound: Infinity, normMultiple: Infinity };
+const bptt: BpttOptions = { ...BPTT_OPTIONS, ...common, secondDerivatives: true, clipNorm: Infinity };
+
+const BLOCKS = 32;
+
+describe('plain evolution strategies', () => {
+  it('equal persistent ones in the first truncation of a trajectory, and not later', () => {
+    const make = [EsFamily, PesFamily].map((Family) => new Family(architecture, family, 2, table, 5));
+    for (const estimator of make) estimator.begin(createRandom(1), es);
+    const [first, second] = [0, 1].map((t) => make.map((estimator) => estimator.run(flat, createRandom(2, t), es)));
+    expect(first[0]).toEqual(first[1]);
+    expect(second[0].gradient).not.toEqual(second[1].gradient);
+  });
+
+  it('estimate the gradient of truncated back-propagation with second derivatives, from a carried state', () => {
+    const estimator = new EsFamily(architecture, family, BLOCKS, table, 5);
+    const exact = new BpttFamily(architecture, family, BLOCKS / 2, table, 5);
+    expect(exact.problems).toBe(estimator.pairs);
+    estimator.begin(createRandom(1), es);
+    exact.begin(createRandom(1), bptt);
+    estimator.run(flat, createRandom(2), { ...es, sigma: 1e-6 });
+    exact.run(flat, createRandom(2), bptt);
+    const expected = exact.run(flat, createRandom(3), bptt);
+    const state = estimator.exportState();
+    const REPEATS = 40;
+    const mean = new Float64Array(flat.length);
+    for (let i = 0; i < REPEATS; i++) {
+      estimator.importState(state, es);
+      const { gradient, loss } = estimator.run(flat, createRandom(4, i), es);
+      expect(Math.abs(loss - expected.loss)).toBeLessThan(1e-3);
+      gradient.forEach((g, j) => (mean[j] += g / REPEATS));
+    }
+    const norm = Math.hypot(...expected.gradient);
+    const cosine = mean.reduce((sum, g, i) => sum + g * expected.gradient[i], 0) / (norm * Math.hypot(...mean));
+    expect(cosine).toBeGreaterThan(0.95);
+    expect(Math.abs(Math.hypot(...mean) / norm - 1)).toBeLessThan(0.15);
+  });
+});

@@ -24,6 +24,32 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
+/** Parses numbers above zero, separated by commas. */
+export function positiveNumbers(text: string): number[] {
+  return text.split(',').map(positiveNumber);
+}
+
+/** Parses names separated by commas. */
+export function names(text: string): string[] {
+  return text.split(',').map((name) => name.trim());
+}
+
+/**
+ * The items with these names, in the order of the items; all without names.
+ * @throws {UsageError} for a name that none has.
+ */
+export function chosen<T extends { readonly name: string }>(
+  items: readonly T[],
+  wanted?: readonly string[],
+  option = '--tasks',
+): T[] {
+  const unknown = wanted?.find((name) => !items.some((item) => item.name === name));
+  if (unknown !== undefined) {
+    throw new UsageError(`${option}: expected some of ${items.map(({ name }) => name).join(', ')}, got ${unknown}`);
+  }
+  return items.filter(({ name }) => wanted === undefined || wanted.includes(name));
+}
+
 /** For options that may be repeated. */
 export function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];

@@ -1,3 +1,4 @@
+import { mean } from './statistics';
 import { meanOfLast, type LossPoint } from './training';
 
 /** Losses below count as this much: what is left there is rounding. */
@@ -13,6 +14,8 @@ export interface RunMetrics {
   readonly finalLoss: number;
   /** Mean over all evaluations of ln(loss / initial loss): below 0, the lower the faster. Infinite like the final loss. */
   readonly meanLogLoss: number;
+  /** Mean of ln(loss) over the last quarter of the evaluations minus that over the quarter before: above 0, the loss rises. */
+  readonly lateChange: number;
   readonly outcome: Outcome;
 }
 
@@ -20,14 +23,22 @@ export interface RunMetrics {
 export function runMetrics(losses: readonly LossPoint[]): RunMetrics {
   const initialLoss = losses[0].loss;
   if (!losses.every(({ loss }) => Number.isFinite(loss))) {
-    return { initialLoss, finalLoss: Infinity, meanLogLoss: Infinity, outcome: 'diverged' };
+    return {
+      initialLoss,
+      finalLoss: Infinity,
+      meanLogLoss: Infinity,
+      lateChange: Infinity,
+      outcome: 'diverged',
+    };
   }
   const finalLoss = meanOfLast(losses);
   const logs = losses.map(({ loss }) => Math.log(Math.max(loss, LOSS_FLOOR) / Math.max(initialLoss, LOSS_FLOOR)));
+  const quarter = Math.max(1, Math.floor(logs.length / 4));
   return {
     initialLoss,
     finalLoss,
-    meanLogLoss: logs.reduce((sum, value) => sum + value, 0) / logs.length,
+    meanLogLoss: mean(logs),
+    lateChange: mean(logs.slice(-quarter)) - mean(logs.slice(-2 * quarter, -quarter)),
     outcome: finalLoss > initialLoss ? 'diverged' : finalLoss > initialLoss / 2 ? 'stuck' : 'trained',
   };
 }

@@ -10,3 +10,14 @@ export function median(values: readonly number[]): number {
 export function worst(values: readonly number[]): number {
   return values.reduce((max, value) => (Number.isFinite(value) ? Math.max(max, value) : Infinity), -Infinity);
 }
+
+/** Arithmetic mean; NaN for no values. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Geometric mean of values of at least 0; infinite if any is not finite, NaN for no values. */
+export function geometricMean(values: readonly number[]): number {
+  if (values.some((value) => !Number.isFinite(value))) return Infinity;
+  return Math.exp(mean(values.map(Math.log)));
+}

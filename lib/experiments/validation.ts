@@ -3,6 +3,7 @@ import type { Weights } from '../optimizer/weights';
 import type { Problem } from '../problems/problem';
 import { learnedOptimizer } from './learned';
 import { LOSS_FLOOR, runMetrics, type Outcome, type RunMetrics } from './metrics';
+import { mean } from './statistics';
 import type { Task } from './tasks/task';
 import { VALIDATION_TASKS } from './tasks/validationTasks';
 import { train } from './training';
@@ -62,8 +63,6 @@ function problemOf(task: Task): Problem {
   if (!problem) problems.set(task, (problem = task.problem({ digits: loadDigits() })));
   return problem;
 }
-
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /**
  * Measures weights on the suite `validation`: every task from every seed and every initial rate. Deterministic.

@@ -1,29 +1,41 @@
 import { Option, type Command } from 'commander';
-import { evaluate, EVALUATION_LEARNING_RATE, evaluationTable } from '../../experiments/evaluate';
-import { formatCount, formatLoss } from '../../experiments/format';
+import { EVALUATION_LEARNING_RATE } from '../../experiments/evaluate';
 import { SUITES } from '../../experiments/suites';
 import type { Context } from '../context';
-import { ExpectationMissed } from '../exit';
-import { integerAtLeast, optimizerOptions, positiveNumber } from '../options';
-import { printJson, printLine, tableText } from '../output';
-import { createProgress } from '../progress';
+import { UsageError } from '../exit';
+import { integerAtLeast, names, positiveNumber, positiveNumbers } from '../options';
+import { evaluateDigits } from './evaluateDigits';
+import { evaluateNetworks } from './evaluateNetworks';
+import { evaluateValidation } from './evaluateValidation';
 
-interface EvaluateCommandOptions {
+export interface EvaluateCommandOptions {
   suite: string;
   preset?: string;
   weights?: string;
-  seeds: number;
+  seeds?: number;
   steps?: number;
-  learningRate: number;
+  learningRate?: number;
   expectMedian?: number;
+  tasks?: string[];
+  initialRates?: number[];
+  dataDir?: string;
+  cache?: string;
+  baselines?: string[];
+  baselinesOnly?: boolean;
+  csv?: string;
   json?: boolean;
 }
 
 const HELP = `
-Losses are the mean over all training samples: after the last step, and as the mean of the last five evaluations (every 50 steps).
-"tuned rate" is the rate between 1e-4 and 1e-1, in half-decades, at which Adam's median loss is lowest. Seeds are 0, 1, 2 …
+Suites:
+  digits, digits-epochs   one network on the embedded digits, batches with or without replacement, beside Adam at 1e-3 and at the
+                          best of seven rates. Losses are the mean over all training samples: after the last step, and as the
+                          mean of the last five evaluations (every 50 steps)
+  validation              six small networks from three initial rates, without baselines: the score that meta-training selects by
+  networks                eight networks beside Adam, SGD with momentum, RMSProp and SGD, each tuned over half-decades 1e-4…1 with
+                          seeds of its own and at its customary rate, with the criteria of a release. Hours, unless --cache has the runs
 
-Exit code 3 if --expect-median is given and the learned optimizer's median final loss is above it.
+Seeds are 0, 1, 2 … Exit code 3 if --expect-median is given and the learned optimizer's median final loss is above it.
 
 Examples:
   $ learned-optimizer evaluate
@@ -32,63 +44,70 @@ Examples:
       the same as a check in CI
   $ learned-optimizer evaluate --weights mine.safetensors --seeds 20 --json > mine.json
       weights of your own, all losses as JSON
+  $ learned-optimizer evaluate --suite networks --data-dir mnist/ --cache runs.json --initial-rates 1e-6,1e-4,1e-2,1e-1
+      all networks; interrupted, the same command goes on where it was
 `;
 
-async function evaluateCommand(options: EvaluateCommandOptions, { streams, signal }: Context): Promise<void> {
-  const suite = SUITES[options.suite];
-  const optimizer = { ...optimizerOptions(options), initialLearningRate: options.learningRate };
-  const progress = createProgress(streams);
-  const steps = options.steps ?? suite.steps;
-  if (!options.json) {
-    printLine(
-      streams,
-      `${suite.title}; ${formatCount(steps)} steps, ${options.seeds} ${options.seeds === 1 ? 'seed' : 'seeds'}`,
-    );
-  }
-  const evaluation = await evaluate({
-    suite,
-    seeds: options.seeds,
-    steps: options.steps,
-    optimizer,
-    signal,
-    onProgress: ({ run, done, total }) => progress.update('evaluating', done, total, run),
-  }).finally(() => progress.stop());
+type SuiteCommand = (options: EvaluateCommandOptions, context: Context) => Promise<void>;
 
-  const limit = options.expectMedian;
-  const { median } = evaluation.results[0];
-  const expectation = limit === undefined ? undefined : { median, limit, met: median <= limit };
-  if (options.json) {
-    printJson(streams, { ...evaluation, expectation });
-  } else {
-    printLine(streams, tableText(evaluationTable(evaluation)));
-    if (expectation?.met) printLine(streams, `expected a median of at most ${limit}: met (${formatLoss(median)})`);
+const ONLY_DIGITS = ['learningRate', 'expectMedian'] as const;
+const ONLY_NETWORKS = ['dataDir', 'cache', 'baselines', 'baselinesOnly', 'csv'] as const;
+const NOT_DIGITS = ['tasks', 'initialRates'] as const;
+
+/** How each suite is run, and the options that mean nothing to it. */
+const SUITE_COMMANDS: Readonly<
+  Record<string, { run: SuiteCommand; foreign: readonly (keyof EvaluateCommandOptions)[] }>
+> = {
+  ...Object.fromEntries(
+    Object.keys(SUITES).map((name) => [name, { run: evaluateDigits, foreign: [...ONLY_NETWORKS, ...NOT_DIGITS] }]),
+  ),
+  validation: { run: evaluateValidation, foreign: [...ONLY_DIGITS, ...ONLY_NETWORKS] },
+  networks: { run: evaluateNetworks, foreign: ONLY_DIGITS },
+};
+
+const flag = (option: string): string => `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+function runSuite(options: EvaluateCommandOptions, context: Context): Promise<void> {
+  const { run, foreign } = SUITE_COMMANDS[options.suite];
+  const misplaced = foreign.find((option) => options[option] !== undefined);
+  if (misplaced) throw new UsageError(`${flag(misplaced)}: the suite ${options.suite} does not take it`);
+  if (options.baselinesOnly && options.cache === undefined) {
+    throw new UsageError('--baselines-only: expected --cache FILE to keep the runs in, got none');
   }
-  if (expectation && !expectation.met) {
-    throw new ExpectationMissed(`--expect-median: expected at most ${limit}, got ${formatLoss(median)}`);
-  }
+  return run(options, context);
 }
 
 export function addEvaluateCommand(program: Command, context: Context): void {
   program
     .command('evaluate')
-    .summary('measure the final training loss over several seeds beside Adam, usual and tuned')
+    .summary('measure final training losses over several seeds beside other optimizers, usual and tuned')
     .description(
-      'Trains a problem from several fixed starts with the learned optimizer, with Adam at 1e-3 and with Adam at the best of several\n' +
-        'rates, on plain Float32Arrays, and compares the final training losses.',
+      'Trains the networks of a suite from fixed starts on fixed batches with the learned optimizer and with others, on plain\n' +
+        'Float32Arrays, and compares the training losses.',
     )
-    .addOption(new Option('--suite <name>', 'what to train').choices(Object.keys(SUITES)).default('digits'))
+    .addOption(new Option('--suite <name>', 'what to train').choices(Object.keys(SUITE_COMMANDS)).default('digits'))
     .option('--preset <name>', 'weights of the learned optimizer that ship; see "learned-optimizer presets"')
     .option('--weights <file>', 'weights of the learned optimizer of your own (.safetensors)')
-    .option('--seeds <n>', 'runs of each optimizer', integerAtLeast(1), 5)
+    .option('--seeds <n>', 'runs of each optimizer (default: 5, of validation 2)', integerAtLeast(1))
     .option('--steps <n>', "training steps of each run (default: the suite's)", integerAtLeast(1))
     .option(
       '--learning-rate <x>',
-      'initial learning rate of the learned optimizer',
+      `digits: initial learning rate of the learned optimizer (default: ${EVALUATION_LEARNING_RATE})`,
       positiveNumber,
-      EVALUATION_LEARNING_RATE,
     )
-    .option('--expect-median <x>', 'largest median final loss to accept; exit code 3 beyond it', positiveNumber)
-    .option('--json', 'print one JSON document with the losses of all seeds instead of the table')
+    .option('--expect-median <x>', 'digits: largest median final loss to accept; exit code 3 beyond it', positiveNumber)
+    .option('--tasks <a,b>', 'validation, networks: only these tasks', names)
+    .option(
+      '--initial-rates <x,y>',
+      "validation, networks: initial learning rates of the learned optimizer (networks: besides the weights' own)",
+      positiveNumbers,
+    )
+    .option('--data-dir <folder>', 'networks: folder with the t10k files of MNIST')
+    .option('--cache <file>', 'networks: JSON file to keep finished runs in and to take them from')
+    .option('--baselines <a,b>', 'networks: only these of adam, momentum, rmsprop, sgd; adam must be one', names)
+    .option('--baselines-only', 'networks: run the baselines into the cache and stop')
+    .option('--csv <file>', 'networks: write every run to this file')
+    .option('--json', 'print one JSON document with the losses of all seeds instead of tables')
     .addHelpText('after', HELP)
-    .action((options: EvaluateCommandOptions) => evaluateCommand(options, context));
+    .action((options: EvaluateCommandOptions) => runSuite(options, context));
 }

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { Weights } from '../../optimizer/weights';
+import { adam, momentum, rmsProp, type MakeOptimizer } from '../baselines';
+import { learnedOptimizer } from '../learned';
+
+/** An optimizer in a comparison. */
+export interface Contestant {
+  /** Identifies it in a cache of runs. */
+  readonly name: string;
+  /** For a reader. */
+  readonly title: string;
+  /** The rate that people start with when they tune nothing. */
+  readonly customaryRate: number;
+  /** With this (initial) learning rate. */
+  make(rate: number): MakeOptimizer;
+}
+
+/** Customary rates are the defaults of Keras. */
+export const BASELINES: readonly Contestant[] = [
+  { name: 'adam', title: 'Adam', customaryRate: 1e-3, make: (learningRate) => adam({ learningRate }) },
+  {
+    name: 'momentum',
+    title: 'SGD with momentum 0.9',
+    customaryRate: 1e-2,
+    make: (learningRate) => momentum({ learningRate }),
+  },
+  { name: 'rmsprop', title: 'RMSProp', customaryRate: 1e-3, make: (learningRate) => rmsProp({ learningRate }) },
+  {
+    name: 'sgd',
+    title: 'SGD',
+    customaryRate: 1e-2,
+    make: (learningRate) => momentum({ learningRate, momentum: 0 }),
+  },
+];
+
+/** Half-decades from 1e-4 to 1. */
+export const TUNED_RATES: readonly number[] = [-4, -3.5, -3, -2.5, -2, -1.5, -1, -0.5, 0].map((e) => 10 ** e);
+
+/**
+ * The learned optimizer with these weights. Its name holds a hash of them, so that runs of other weights are never
+ * mistaken for its own.
+ * @param threads native threads of a step; the result does not depend on them.
+ */
+export function learnedContestant(weights: Weights, threads = 1): Contestant {
+  const hash = createHash('sha256').update(JSON.stringify(weights.architecture));
+  for (const [name, data] of weights.tensors) hash.update(name).update(Float32Array.from(data));
+  return {
+    name: `learned-${hash.digest('hex').slice(0, 12)}`,
+    title: `learned (${weights.metadata.name})`,
+    customaryRate: weights.metadata.initialLearningRate,
+    make: (initialLearningRate) => learnedOptimizer({ weights, initialLearningRate, threads }),
+  };
+}

@@ -13,10 +13,9 @@ export interface DerivativeCheckOptions {
   readonly directions?: number;
   /** Length of a difference, relative to the root mean square of each tensor. Default 1e-4. */
   readonly step?: number;
+  /** Relative rounding error of value and gradient. Default 16·2⁻⁵² (double precision). */
+  readonly rounding?: number;
 }
-
-/** Rounding error of a value or gradient, relative, with some room. */
-const ROUNDING = 16 * Number.EPSILON;
 
 /** Largest disagreement over the directions; 0 is perfect, 1 means nothing agrees. */
 export interface DerivativeCheck {
@@ -40,6 +39,7 @@ export function checkDerivatives(objective: Objective, options: DerivativeCheckO
   const theta = options.theta ?? objective.start(random);
   const batch = options.batch === undefined ? randomBatch(objective, random) : options.batch;
   const step = options.step ?? 1e-4;
+  const rounding = options.rounding ?? 16 * Number.EPSILON;
   const gradient = new Float64Array(n);
   const product = new Float64Array(n);
   const value = objective.value(theta, batch);
@@ -55,7 +55,7 @@ export function checkDerivatives(objective: Objective, options: DerivativeCheckO
     const typical = Math.sqrt(v.reduce((sum, vi, i) => sum + (vi * gradient[i]) ** 2, 0) / n);
     gradientError = largerError(
       gradientError,
-      beyond(exact - slope, (ROUNDING * Math.abs(value)) / step),
+      beyond(exact - slope, (rounding * Math.abs(value)) / step),
       Math.max(Math.abs(exact), Math.abs(slope), typical),
     );
 
@@ -70,7 +70,7 @@ export function checkDerivatives(objective: Objective, options: DerivativeCheckO
     }, step);
     productError = largerError(
       productError,
-      beyond(norm(product.map((p, i) => p - change[i])), (ROUNDING * norm(gradient)) / step),
+      beyond(norm(product.map((p, i) => p - change[i])), (rounding * norm(gradient)) / step),
       Math.max(norm(product), norm(change)),
     );
   }

@@ -18,10 +18,11 @@ export function rescale(objective: Objective, scale: number | readonly number[])
   const wrong = scales.find((value) => !(value > 0 && value < Infinity));
   if (wrong !== undefined) throw new RangeError(`scale: expected positive numbers, got ${wrong}`);
   const name = typeof scale === 'number' ? `${objective.name}-times-${scale}` : `rescaled-${objective.name}`;
-  return new Rescaled(name, objective, scales);
+  return new RescaledObjective(name, objective, scales);
 }
 
-class Rescaled implements Objective {
+/** What {@link rescale} gives. */
+export class RescaledObjective implements Objective {
   readonly parameters: Objective['parameters'];
   readonly sampleCount: number;
   readonly batchSize: number;
@@ -34,7 +35,8 @@ class Rescaled implements Objective {
   constructor(
     readonly name: string,
     readonly inner: Objective,
-    scales: readonly number[],
+    /** One per tensor. */
+    readonly scales: readonly number[],
   ) {
     this.parameters = inner.parameters;
     this.sampleCount = inner.sampleCount;

@@ -93,7 +93,7 @@ function mnistConv(images: LabelledImages): Network {
 function residualNetwork(images: LabelledImages): Network {
   const filters = 8;
   const conv = (input: ConvOptions['input'], stride: number): ConvLayer =>
-    new ConvLayer({ input, kernel: 3, filters, stride, padding: 'same', start: 'he' });
+    new ConvLayer({ input, kernel: 3, filters, stride, padding: 'same', start: 'he', bias: false });
   const stem = conv([images.height, images.width, 1], 2);
   const size = stem.outputSize;
   const normalised = (layer: ConvLayer): Layer[] => [layer, new BatchNormLayer(size, filters)];

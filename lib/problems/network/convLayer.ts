@@ -14,6 +14,8 @@ export interface ConvOptions {
   /** `valid`: kernels lie inside the image. `same`: zeros around it, output of ⌈side / stride⌉, as TensorFlow pads. */
   readonly padding: 'valid' | 'same';
   readonly start: StartRule;
+  /** Default true. Before a normalisation a bias has no effect. */
+  readonly bias?: boolean;
 }
 
 /** First input row or column of each output one, and their number. */
@@ -24,7 +26,7 @@ function placements(side: number, { kernel, stride, padding }: ConvOptions): num
 }
 
 /**
- * A two-dimensional convolution with bias, as the product of the matrix of all patches with the weights
+ * A two-dimensional convolution, as the product of the matrix of all patches with the weights
  * [kernel][kernel][channels][filters].
  */
 export class ConvLayer implements Layer {
@@ -67,15 +69,14 @@ export class ConvLayer implements Layer {
     this.inputSize = height * width * channels;
     this.outputSize = this.#positions * filters;
     this.outputShape = [tops.length, lefts.length, filters];
-    this.parameters = [
-      { name: 'weights', shape: [kernel, kernel, channels, filters] },
-      { name: 'bias', shape: [filters] },
-    ];
+    const weights = { name: 'weights', shape: [kernel, kernel, channels, filters] };
+    this.parameters = options.bias === false ? [weights] : [weights, { name: 'bias', shape: [filters] }];
   }
 
   start(random: Random): Float32Array[] {
-    const { filters, start } = this.options;
-    return [layerStart(this.#depth, filters, start, random), new Float32Array(filters)];
+    const { filters, start, bias } = this.options;
+    const weights = layerStart(this.#depth, filters, start, random);
+    return bias === false ? [weights] : [weights, new Float32Array(filters)];
   }
 
   forward([weights, bias]: readonly Float64Array[], input: Float64Array, output: Float64Array, rows: number): void {
@@ -83,8 +84,9 @@ export class ConvLayer implements Layer {
     const count = rows * this.#positions;
     this.#patches = reserve(this.#patches, count * this.#depth);
     gather(input, this.#patches, this.#offsets, this.options.input[2], rows, this.inputSize);
-    repeatRows(bias, output, count, filters);
-    matmul(this.#patches, this.#depth, 1, weights, filters, 1, output, count, this.#depth, filters, true);
+    const hasBias = bias !== undefined;
+    if (hasBias) repeatRows(bias, output, count, filters);
+    matmul(this.#patches, this.#depth, 1, weights, filters, 1, output, count, this.#depth, filters, hasBias);
   }
 
   backward(
@@ -100,7 +102,7 @@ export class ConvLayer implements Layer {
     const depth = this.#depth;
     const count = rows * this.#positions;
     matmul(this.#patches, 1, depth, outputGradient, filters, 1, weightsGradient, depth, count, filters, false);
-    sumRows(outputGradient, biasGradient, count, filters);
+    if (biasGradient !== undefined) sumRows(outputGradient, biasGradient, count, filters);
     if (!inputGradient) return;
     const patchGradients = (this.#patchGradients = reserve(this.#patchGradients, count * depth));
     matmul(outputGradient, filters, 1, weights, 1, filters, patchGradients, count, filters, depth, false);

@@ -8,23 +8,40 @@ export function residuals(a: Reals, x: Float64Array, b: Reals, out: Float64Array
   for (let r = 0; r < out.length; r++) out[r] -= b[r];
 }
 
-/** out[m] = A[m][n] · x[n] */
+/** out[m] = A[m][n] · x[n], four sums at a time so that additions need not wait for each other */
 export function multiply(a: Reals, x: Float64Array, out: Float64Array): void {
   const n = x.length;
+  const blocked = n - (n % 4);
   for (let r = 0, k = 0; r < out.length; r++) {
-    let sum = 0;
-    for (let c = 0; c < n; c++) sum += a[k++] * x[c];
-    out[r] = sum;
+    let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0];
+    for (let c = 0; c < blocked; c += 4, k += 4) {
+      sum0 += a[k] * x[c];
+      sum1 += a[k + 1] * x[c + 1];
+      sum2 += a[k + 2] * x[c + 2];
+      sum3 += a[k + 3] * x[c + 3];
+    }
+    for (let c = blocked; c < n; c++, k++) sum0 += a[k] * x[c];
+    out[r] = sum0 + sum1 + (sum2 + sum3);
   }
 }
 
 /** out[n] = A[m][n]ᵀ · y[m] */
 export function multiplyTransposed(a: Reals, y: Float64Array, out: Float64Array): void {
-  const n = out.length;
   out.fill(0);
-  for (let r = 0, k = 0; r < y.length; r++) {
+  addRowsTimes(a, y, out);
+}
+
+/** out[n] += A[m][n]ᵀ · y[m], four rows at a time so that `out` is read and written less often */
+export function addRowsTimes(a: Reals, y: Float64Array, out: Float64Array): void {
+  const n = out.length;
+  const blocked = y.length - (y.length % 4);
+  for (let r = 0, k = 0; r < blocked; r += 4, k += 3 * n) {
+    const [w0, w1, w2, w3] = [y[r], y[r + 1], y[r + 2], y[r + 3]];
+    for (let c = 0; c < n; c++, k++) out[c] += w0 * a[k] + w1 * a[k + n] + (w2 * a[k + 2 * n] + w3 * a[k + 3 * n]);
+  }
+  for (let r = blocked, k = blocked * n; r < y.length; r++) {
     const w = y[r];
-    for (let c = 0; c < n; c++) out[c] += a[k++] * w;
+    for (let c = 0; c < n; c++) out[c] += w * a[k++];
   }
 }
 

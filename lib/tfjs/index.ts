@@ -12,6 +12,8 @@ restoreUtilFunctions();
 export { TfLearnedOptimizer } from './optimizer';
 export type { NamedTensor } from './savedState';
 export type { OptimizerOptions, ResolvedOptions } from '../optimizer/options';
+export { objectiveFromLoss, objectiveFromModel } from './asObjective';
+export type { LossObjectiveOptions, ModelObjectiveOptions, TensorLoss, TrainableModel } from './asObjective';
 export type { StepReport } from '../optimizer/engine';
 
 /**

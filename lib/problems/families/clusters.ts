@@ -1,4 +1,5 @@
 import { permutation, type Random } from '../../random';
+import { addRowsTimes } from '../matrix';
 import type { ClassificationSamples } from '../mlp';
 
 export interface ClusterOptions {
@@ -39,10 +40,7 @@ export function gaussianClusters(options: ClusterOptions, random: Random): Class
     for (let i = 0; i < count; i++, next++) {
       for (let k = 0; k < d; k++) normal[k] = random.normal();
       for (let c = 0; c < d; c++) sample[c] = separation * corners[cluster][c];
-      for (let k = 0, at = 0; k < d; k++) {
-        const w = normal[k];
-        for (let c = 0; c < d; c++) sample[c] += w * mixing[at++];
-      }
+      addRowsTimes(mixing, normal, sample);
       values.set(sample, order[next] * d);
       labels[order[next]] = random.uniform() < flip ? random.integer(classes) : cluster % classes;
     }

@@ -56,7 +56,7 @@ export class OutwardSnake implements Objective {
     for (let i = 0; i + 1 < theta.length; i++) {
       const distance = theta[i + 1] - Math.PI * Math.cos(theta[i]);
       const slope = 2 * weights[i + 1] * distance;
-      sum += weights[i + 1] * distance * distance;
+      sum += weights[i + 1] * distance ** 2;
       out[i + 1] += slope;
       out[i] += slope * Math.PI * Math.sin(theta[i]);
     }

@@ -109,9 +109,11 @@ export class Regression implements Objective {
   private linear(theta: Float64Array, sample: number, out: Float64Array): void {
     const { features, featureCount: d } = this.data.samples;
     const C = this.outputs;
-    for (let c = 0; c < C; c++) out[c] = theta[d * C + c];
-    for (let k = 0, at = 0, x = sample * d; k < d; k++, x++) {
-      for (let c = 0; c < C; c++) out[c] += features[x] * theta[at++];
+    const from = sample * d;
+    for (let c = 0; c < C; c++) {
+      let sum = theta[d * C + c];
+      for (let k = 0, at = c; k < d; k++, at += C) sum += features[from + k] * theta[at];
+      out[c] = sum;
     }
   }
 

@@ -163,18 +163,13 @@ export class BpttFamily implements Estimator<BpttOptions> {
       stopMultiplier: options.stopMultiplier,
       checkpointInterval: this.checkpointInterval(steps, options),
     });
-    const gradient = new Float64Array(M);
+    const norms = this.norms();
+    const gradient = this.mean(norms, options.clipNorm);
     let [loss, restarts, failures] = [0, 0, 0];
     for (let problem = 0; problem < this.problems; problem++) {
       loss += this.unroll.losses[problem] / this.problems;
-      const own = this.gradientOf(problem);
-      const norm = Math.sqrt(own.reduce((sum, g) => sum + g * g, 0));
-      if (Number.isFinite(norm)) {
-        const share = (norm > options.clipNorm ? options.clipNorm / norm : 1) / this.problems;
-        for (let i = 0; i < M; i++) gradient[i] += share * own[i];
-      }
       const failed =
-        !Number.isFinite(norm) ||
+        !Number.isFinite(norms[problem]) ||
         this.unroll.stopped[problem] <= steps ||
         isGivenUp(this.unroll.values[problem], this.start[problem]);
       this.fresh[problem] = 0;
@@ -187,16 +182,39 @@ export class BpttFamily implements Estimator<BpttOptions> {
     return { gradient, loss, restarts, failures, steps: this.problems * steps };
   }
 
-  private gradientOf(problem: number): Float64Array {
+  /** Completes the problems' gradients in `unroll.weightsAdjoint` by the learned initial states; their norms. */
+  private norms(): Float64Array {
     const { width, metaParameters: M } = this.states;
     const { weightsAdjoint, adjoint } = this.unroll;
-    const [block, lane] = this.place(problem);
-    const own = new Float64Array(M);
-    for (let i = 0, k = block * M * width + lane; i < M; i++, k += width) own[i] = weightsAdjoint[k];
-    if (this.fresh[problem] === 1) {
-      this.states.initialAdjoint(adjoint, block, lane, (i, value) => (own[i] += value));
+    for (let problem = 0; problem < this.problems; problem++) {
+      if (this.fresh[problem] === 0) continue;
+      const [block, lane] = this.place(problem);
+      const first = block * M * width + lane;
+      this.states.initialAdjoint(adjoint, block, lane, (i, value) => (weightsAdjoint[first + i * width] += value));
     }
-    return own;
+    const squares = new Float64Array(this.problems);
+    for (let first = 0, k = 0; first < this.problems; first += width) {
+      for (let i = 0; i < M; i++) {
+        for (let lane = 0; lane < width; lane++, k++) squares[first + lane] += weightsAdjoint[k] ** 2;
+      }
+    }
+    return squares.map(Math.sqrt);
+  }
+
+  /** Mean of the problems' gradients, each with its norm bounded; those that are not finite count as 0. */
+  private mean(norms: Float64Array, clipNorm: number): Float64Array {
+    const { width, metaParameters: M } = this.states;
+    const { weightsAdjoint } = this.unroll;
+    const shares = norms.map((norm) => (norm > clipNorm ? clipNorm / norm : 1) / this.problems);
+    const gradient = new Float64Array(M);
+    for (let first = 0, k = 0; first < this.problems; first += width) {
+      for (let i = 0; i < M; i++) {
+        for (let lane = 0; lane < width; lane++, k++) {
+          if (Number.isFinite(norms[first + lane])) gradient[i] += shares[first + lane] * weightsAdjoint[k];
+        }
+      }
+    }
+    return gradient;
   }
 
   /** The live arrays by name. */

@@ -57,7 +57,8 @@ export class LaneUnroll {
   private readonly product: FloatArray;
   private readonly spare: FloatArray;
   private readonly scratch: FloatArray;
-  private readonly scale: Float64Array;
+  private readonly shares: Float64Array;
+  private readonly factors: Float64Array;
   private readonly checkpoints: { readonly state: FloatArray; running: RunningArray[] }[] = [];
   private readonly tape: {
     readonly state: FloatArray;
@@ -75,7 +76,8 @@ export class LaneUnroll {
     const lanes = blocks * width;
     this.losses = new Float64Array(lanes);
     this.stopped = new Int32Array(lanes);
-    this.scale = new Float64Array(lanes);
+    this.shares = new Float64Array(lanes);
+    this.factors = new Float64Array(lanes);
     this.values = states.array(lanes);
     this.weightsAdjoint = states.array(lanes * metaParameters);
     this.adjoint = states.array(size);
@@ -102,7 +104,7 @@ export class LaneUnroll {
     });
     for (let lane = 0; lane < this.losses.length; lane++) {
       const counted = Math.min(this.stopped[lane], steps);
-      this.scale[lane] = counted > 0 ? 1 / counted : 0;
+      this.shares[lane] = counted > 0 ? 1 / counted : 0;
       this.losses[lane] =
         counted > 0 ? this.losses[lane] / counted : metaLossOf(request.objective, NaN, request.start[lane]);
     }
@@ -133,35 +135,40 @@ export class LaneUnroll {
     this.checkpoints[index].running = this.copyRunning();
   }
 
-  /** Calls `visit` with the lane's number and its place in arrays [blocks][coordinates][width]. */
-  private forLane(lane: number, visit: (k: number) => void): void {
+  /** Multiplies lanes of an array [blocks][coordinates][width]; factor 0 makes 0, whatever is there. */
+  private multiply(array: FloatArray, factors: Float64Array): void {
     const { width, coordinates } = this.states;
-    const first = Math.floor(lane / width) * coordinates * width + (lane % width);
-    for (let i = 0, k = first; i < coordinates; i++, k += width) visit(k);
+    const rows = coordinates * width;
+    for (let from = 0, first = 0; from < array.length; from += rows, first += width) {
+      for (let k = from; k < from + rows; k += width) {
+        for (let lane = 0; lane < width; lane++) {
+          const factor = factors[first + lane];
+          array[k + lane] = factor === 0 ? 0 : array[k + lane] * factor;
+        }
+      }
+    }
   }
 
-  private zeroStopped(array: FloatArray, from: number): void {
-    for (let lane = 0; lane < this.stopped.length; lane++) {
-      if (this.stopped[lane] <= from) this.forLane(lane, (k) => (array[k] = 0));
-    }
+  /** Zeroes the lanes that have stopped. */
+  private zeroStopped(array: FloatArray, t: number): void {
+    if (!this.stopped.some((at) => at <= t)) return;
+    this.stopped.forEach((at, lane) => (this.factors[lane] = at <= t ? 0 : 1));
+    this.multiply(array, this.factors);
   }
 
   /** The task gradients of step `t` at the points of `state`; lanes that stop here are cleared. */
   private taskGradient(request: UnrollRequest, t: number, state: FloatArray, gradient: FloatArray): void {
     const { states, members, theta, stopped } = this;
-    const { blocks, width, coordinates } = states;
+    const { width } = states;
     states.readPoint(state, theta);
     members.gradient(theta, gradient, createRandom(request.seed, t));
-    for (let b = 0; b < blocks; b++) {
-      for (let lane = 0; lane < width; lane++) {
-        let bounded = true;
-        for (let i = 0, k = b * coordinates * width + lane; i < coordinates; i++, k += width) {
-          if (!(Math.abs(gradient[k]) <= LARGEST && Math.abs(theta[k]) <= LARGEST)) bounded = false;
-        }
-        const at = b * width + lane;
-        if (!bounded && stopped[at] > t) stopped[at] = t;
-        if (stopped[at] === t) states.clear(state, b, lane);
-      }
+    for (let k = 0; k < gradient.length; k++) {
+      if (Math.abs(gradient[k]) <= LARGEST && Math.abs(theta[k]) <= LARGEST) continue;
+      const lane = Math.floor(k / (states.coordinates * width)) * width + (k % width);
+      if (stopped[lane] > t) stopped[lane] = t;
+    }
+    for (let lane = 0; lane < stopped.length; lane++) {
+      if (stopped[lane] === t) states.clear(state, Math.floor(lane / width), lane % width);
     }
     this.zeroStopped(gradient, t);
   }
@@ -219,9 +226,9 @@ export class LaneUnroll {
       members.objectiveGradient(theta, this.values, seed, createRandom(request.seed, t));
       if (counting) this.count(request, t);
       for (let at = 0; at < this.values.length; at++) {
-        const slope = this.stopped[at] > t ? metaSlopeOf(objective, this.values[at], start[at]) : 0;
-        this.forLane(at, (k) => (seed[k] = slope === 0 ? 0 : seed[k] * slope));
+        this.factors[at] = this.stopped[at] > t ? metaSlopeOf(objective, this.values[at], start[at]) : 0;
       }
+      this.multiply(seed, this.factors);
     }
   }
 
@@ -230,7 +237,7 @@ export class LaneUnroll {
     const { states, members, adjoint, gradientAdjoint, weightsAdjoint, product, theta } = this;
     for (let t = end - 1; t >= begin; t--) {
       const { state, gradient, seed, running, noiseOffsets } = this.tape[t - begin];
-      for (let at = 0; at < this.scale.length; at++) this.forLane(at, (k) => (seed[k] *= this.scale[at]));
+      this.multiply(seed, this.shares);
       states.addToTheta(adjoint, seed);
       states.stepBackward({ weights: request.weights, state, gradient, adjoint, gradientAdjoint, weightsAdjoint });
       if (!request.secondDerivatives) continue;

@@ -25,6 +25,8 @@ export class AugmentedMembers {
   private readonly scale: FloatArray;
   private readonly z: FloatArray;
   private readonly lossScale: FloatArray;
+  /** Of one block, what gradients without noise are multiplied by. */
+  private readonly factors: Float64Array;
   /** Standard deviation of the noise on a gradient, in the units of the unscaled loss. */
   private readonly noise: FloatArray;
   private readonly shrinking: Uint8Array;
@@ -55,6 +57,7 @@ export class AugmentedMembers {
     this.scale = laneArray(precision, lanes * this.n).fill(1);
     this.z = laneArray(precision, lanes * this.n);
     this.lossScale = laneArray(precision, lanes).fill(1);
+    this.factors = new Float64Array(width);
     this.noise = laneArray(precision, lanes);
     this.shrinking = new Uint8Array(lanes);
     this.keep = laneArray(precision, lanes).fill(1);
@@ -152,6 +155,7 @@ export class AugmentedMembers {
     this.current = true;
     for (let k = 0; k < gradient.length; k++) gradient[k] /= scale[k];
     for (let b = 0; b < blocks; b++) {
+      this.factors.fill(1);
       for (let lane = 0; lane < width; lane += lanesPerMember) {
         const first = b * width + lane;
         this.measureNoise(b, lane, gradient);
@@ -160,6 +164,10 @@ export class AugmentedMembers {
         const offset = noisy || sparse ? this.table.offset(random, 2 * n) : 0;
         this.noiseOffsets[first / lanesPerMember] = offset;
         for (let side = 0; side < lanesPerMember; side++) {
+          if (!noisy && !sparse) {
+            this.factors[lane + side] = this.lossScale[first + side];
+            continue;
+          }
           const at = first + side;
           const lossScale = this.lossScale[at];
           const level = this.noise[at] * (this.shrinking[at] === 1 ? this.shrink(at) : 1);
@@ -174,6 +182,15 @@ export class AugmentedMembers {
           }
         }
       }
+      this.multiply(gradient, b);
+    }
+  }
+
+  /** The lanes of a block by their `factors`. */
+  private multiply(gradient: FloatArray, block: number): void {
+    const { n, width, factors } = this;
+    for (let k = block * n * width; k < (block + 1) * n * width; k += width) {
+      for (let lane = 0; lane < width; lane++) gradient[k + lane] *= factors[lane];
     }
   }
 

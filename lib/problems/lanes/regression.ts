@@ -40,6 +40,8 @@ class RegressionMembers implements LaneMembers {
   private readonly targets: FloatArray;
   private readonly loss: FloatArray;
   private readonly decay: FloatArray;
+  /** Of one block: decay / coordinates. */
+  private readonly shares: Float64Array;
   private readonly indices: Int32Array;
   private readonly batch: Int32Array;
   /** Per block: the samples in their order of this epoch, and the next one. */
@@ -64,6 +66,7 @@ class RegressionMembers implements LaneMembers {
       kind === 'linear' ? LANE_LOSS.squaredError : LANE_LOSS.softmaxCrossEntropy,
     );
     this.decay = laneArray(precision, lanes);
+    this.shares = new Float64Array(width);
     this.batchValue = laneArray(precision, lanes);
     this.indices = new Int32Array(blocks * batchSize);
     this.batch = new Int32Array(batchSize);
@@ -187,14 +190,21 @@ class RegressionMembers implements LaneMembers {
   /** decay · mean θ² */
   private addDecay(theta: FloatArray, value: FloatArray | null, gradient: FloatArray | null): void {
     const { coordinates: n, width } = this;
+    const shares = this.shares;
     for (let b = 0; b < this.blocks; b++) {
-      const base = b * n * width;
-      for (let i = 0; i < n; i++) {
-        for (let lane = 0; lane < width; lane++) {
-          const k = base + i * width + lane;
-          const share = this.decay[b * width + lane] / n;
-          if (value !== null) value[b * width + lane] += share * theta[k] * theta[k];
-          if (gradient !== null) gradient[k] += 2 * share * theta[k];
+      const base = b * width;
+      const end = (b + 1) * n * width;
+      for (let lane = 0; lane < width; lane++) shares[lane] = this.decay[base + lane] / n;
+      if (value !== null) {
+        for (let k = b * n * width; k < end; k += width) {
+          for (let lane = 0; lane < width; lane++) {
+            value[base + lane] += shares[lane] * theta[k + lane] * theta[k + lane];
+          }
+        }
+      }
+      if (gradient !== null) {
+        for (let k = b * n * width; k < end; k += width) {
+          for (let lane = 0; lane < width; lane++) gradient[k + lane] += 2 * shares[lane] * theta[k + lane];
         }
       }
     }

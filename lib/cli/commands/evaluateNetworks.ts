@@ -4,7 +4,14 @@ import { compare, prepareBaselines, REFERENCE_BASELINE } from '../../experiments
 import { BASELINES } from '../../experiments/comparison/contestants';
 import { criteria } from '../../experiments/comparison/criteria';
 import { RunCache } from '../../experiments/comparison/runCache';
-import { baselineTable, criteriaTable, rateTable, ratioTable, runsCsv } from '../../experiments/comparison/tables';
+import {
+  adamTable,
+  baselineTable,
+  criteriaTable,
+  rateTable,
+  ratioTable,
+  runsCsv,
+} from '../../experiments/comparison/tables';
 import { loadTaskData, MissingDataError } from '../../experiments/tasks/data';
 import { NETWORK_TASKS } from '../../experiments/tasks/networkTasks';
 import { DEFAULT_PRESET, loadWeights } from '../../optimizer/presets';
@@ -25,8 +32,10 @@ const SHIPPED_BASELINES = join(packageRoot, 'data', 'baselines', 'networks.json'
 export async function evaluateNetworks(options: EvaluateCommandOptions, { streams, signal }: Context): Promise<void> {
   const tasks = chosen(NETWORK_TASKS, options.tasks);
   const optimizer = optimizerOptions(options);
-  if (options.baselines && !options.baselines.includes(REFERENCE_BASELINE)) {
-    throw new UsageError(`--baselines: expected ${REFERENCE_BASELINE} among them, got ${options.baselines.join(',')}`);
+  const baselines = chosen(BASELINES, options.baselines, '--baselines');
+  if (!baselines.some(({ name }) => name === REFERENCE_BASELINE)) {
+    const got = baselines.map(({ name }) => name).join(',');
+    throw new UsageError(`--baselines: expected ${REFERENCE_BASELINE} among them, got ${got}`);
   }
   const data = await loadTaskData(tasks, options.dataDir).catch((error: Error) => {
     throw error instanceof MissingDataError ? new UsageError(error.message, { cause: error }) : error;
@@ -39,7 +48,7 @@ export async function evaluateNetworks(options: EvaluateCommandOptions, { stream
     cache,
     seeds: Array.from({ length: options.seeds ?? DEFAULT_SEEDS }, (_, i) => i),
     steps: options.steps,
-    baselines: chosen(BASELINES, options.baselines, '--baselines'),
+    baselines,
     signal,
     onProgress: ({ run, done, total }: { run: string; done: number; total: number }) =>
       progress.update('evaluating', done, total, run),
@@ -60,6 +69,7 @@ export async function evaluateNetworks(options: EvaluateCommandOptions, { stream
   }
   if (options.json) return printJson(streams, { ...comparison, criteria: judged });
   printLine(streams, tableText(ratioTable(comparison)));
+  printLine(streams, tableText(adamTable(comparison)));
   if (options.initialRates) printLine(streams, tableText(rateTable(comparison)));
   printLine(streams, tableText(baselineTable(comparison)));
   printLine(streams, tableText(criteriaTable(judged)));

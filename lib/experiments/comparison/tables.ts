@@ -1,68 +1,79 @@
 import { formatLoss, formatRate } from '../format';
-import type { RunMetrics } from '../metrics';
 import { columns, type Table } from '../table';
-import type { Comparison, RateRuns, Ratio } from './compare';
+import type { Comparison, RateRuns } from './compare';
 import type { Criterion } from './criteria';
 import { meanFinalLoss } from './tuning';
 
-const formatRatio = (ratio: number): string => (Number.isFinite(ratio) ? ratio.toPrecision(2) : 'diverged');
-const failures = (runs: readonly RunMetrics[]): string => {
-  const stuck = runs.filter(({ outcome }) => outcome === 'stuck').length;
-  const diverged = runs.filter(({ outcome }) => outcome === 'diverged').length;
-  return stuck + diverged === 0 ? '' : ` (${stuck} stuck, ${diverged} diverged)`;
-};
-const lossOf = ({ runs }: RateRuns): string => `${formatLoss(meanFinalLoss(runs))}${failures(runs)}`;
-const spread = ({ mean, lowest, highest }: Ratio): string =>
-  `${formatRatio(mean)} (${formatRatio(lowest)} – ${formatRatio(highest)})`;
+const ratioText = (ratio: number): string => (Number.isFinite(ratio) ? ratio.toPrecision(2) : 'diverged');
 
-/** Ratios of the final losses and mean log losses, a row per task. */
+/** Geometric mean of the final losses, and how many runs failed. */
+function lossText({ runs }: RateRuns): string {
+  const failures = (['stuck', 'diverged'] as const).flatMap((outcome) => {
+    const count = runs.filter((run) => run.outcome === outcome).length;
+    return count === 0 ? [] : [`${count} ${outcome}`];
+  });
+  const loss = formatLoss(meanFinalLoss(runs));
+  if (failures.length === 0) return loss;
+  // A mean that includes a diverged run says so itself.
+  return loss === 'diverged' ? failures.join(', ') : `${loss} (${failures.join(', ')})`;
+}
+
+/** Final losses beside those of the best tuned baseline, a row per task. */
 export function ratioTable({ tasks, ratioToBest }: Comparison): Table {
   return {
-    columns: columns(
-      'task',
-      'learned',
-      'best tuned',
-      'ratio to best (spread)',
-      'worst seed',
-      'to tuned Adam',
-      'to Adam 1e-3',
-      'mean log: learned',
-      'tuned Adam',
-      'Adam 1e-3',
-    ),
+    columns: columns('task', 'learned', 'best tuned', 'which', 'ratio', 'lowest', 'highest', 'worst seed'),
     rows: [
-      ...tasks.map((task) => [
-        task.task,
-        lossOf(task.learned),
-        `${lossOf(task.best.tuned)} ${task.best.title} ${formatRate(task.best.tuned.rate)}`,
-        spread(task.ratioToBest),
-        String(task.ratioToBest.worstSeed),
-        formatRatio(task.ratioToTunedAdam.mean),
-        formatRatio(task.ratioToCustomaryAdam.mean),
-        task.meanLogLoss.learned.toFixed(2),
-        task.meanLogLoss.tunedAdam.toFixed(2),
-        task.meanLogLoss.customaryAdam.toFixed(2),
+      ...tasks.map(({ task, learned, best, ratioToBest: ratio }) => [
+        task,
+        lossText(learned),
+        lossText(best.tuned),
+        `${best.title} ${formatRate(best.tuned.rate)}`,
+        ratioText(ratio.mean),
+        ratioText(ratio.lowest),
+        ratioText(ratio.highest),
+        String(ratio.worstSeed),
       ]),
-      ['geometric mean', '', '', formatRatio(ratioToBest), '', '', '', '', '', ''],
+      ['geometric mean', '', '', '', ratioText(ratioToBest), '', '', ''],
     ],
   };
 }
 
-/** Final losses of the baselines, tuned with their rate and at their customary rate. */
-export function baselineTable({ tasks }: Comparison): Table {
-  const names = tasks[0]?.baselines ?? [];
+/** Final losses and speed beside Adam, tuned and not, a row per task. */
+export function adamTable({ tasks }: Comparison): Table {
   return {
     columns: columns(
       'task',
-      ...names.flatMap(({ title, customary }) => [`${title}, tuned`, `at ${formatRate(customary.rate)}`]),
+      'loss / tuned Adam',
+      'loss / untuned Adam',
+      'mean log loss: learned',
+      'tuned Adam',
+      'untuned Adam',
     ),
-    rows: tasks.map(({ task, baselines }) => [
+    rows: tasks.map(({ task, ratioToTunedAdam, ratioToCustomaryAdam, meanLogLoss }) => [
       task,
-      ...baselines.flatMap(({ tuned, customary }) => [
-        `${lossOf(tuned)} at ${formatRate(tuned.rate)}`,
-        lossOf(customary),
-      ]),
+      ratioText(ratioToTunedAdam.mean),
+      ratioText(ratioToCustomaryAdam.mean),
+      meanLogLoss.learned.toFixed(2),
+      meanLogLoss.tunedAdam.toFixed(2),
+      meanLogLoss.customaryAdam.toFixed(2),
     ]),
+  };
+}
+
+/** Final losses of the baselines, tuned and at their customary rate. */
+export function baselineTable({ tasks }: Comparison): Table {
+  return {
+    columns: columns('task', 'optimizer', 'tuned rate', 'loss', 'customary rate', 'loss'),
+    rows: tasks.flatMap(({ task, baselines }) =>
+      baselines.map(({ title, tuned, customary }, i) => [
+        i === 0 ? task : '',
+        title,
+        formatRate(tuned.rate),
+        lossText(tuned),
+        formatRate(customary.rate),
+        lossText(customary),
+      ]),
+    ),
   };
 }
 
@@ -73,8 +84,8 @@ export function rateTable({ tasks }: Comparison): Table {
     columns: columns('task', 'default rate', ...rates.map((rate) => `from ${rate}`)),
     rows: tasks.map(({ task, learned, learnedFromOtherRates }) => [
       task,
-      lossOf(learned),
-      ...learnedFromOtherRates.map(lossOf),
+      lossText(learned),
+      ...learnedFromOtherRates.map(lossText),
     ]),
   };
 }

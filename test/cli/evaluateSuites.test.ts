@@ -1,0 +1,81 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Comparison } from '../../lib/experiments/comparison/compare';
+import type { Criterion } from '../../lib/experiments/comparison/criteria';
+import type { Validation } from '../../lib/experiments/validation';
+import { cli } from './run';
+
+const TIMEOUT = 60_000;
+const folder = mkdtempSync(join(tmpdir(), 'suites-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('evaluate --suite validation', { timeout: TIMEOUT }, () => {
+  const short = ['evaluate', '--suite', 'validation', '--tasks', 'robust-regression,digits-relu', '--steps', '50'];
+
+  it('prints a score with its runs as JSON, and a table', async () => {
+    const [json, text] = await Promise.all([
+      cli([...short, '--initial-rates', '1e-3', '--seeds', '3', '--json']),
+      cli(short),
+    ]);
+    const validation = JSON.parse(json.stdout) as Validation;
+    expect(validation.rows.map(({ task, initialRate, seed }) => `${task} ${initialRate} ${seed}`)).toEqual(
+      ['digits-relu', 'robust-regression'].flatMap((task) => [0, 1, 2].map((seed) => `${task} 0.001 ${seed}`)),
+    );
+    expect(text.code).toBe(0);
+    expect(text.stdout).toMatch(/robust-regression.*\d/);
+    expect(text.stdout).toMatch(/score -?\d\.\d{3} .* of 12 runs/);
+  });
+});
+
+describe('evaluate --suite networks', { timeout: TIMEOUT }, () => {
+  const cache = join(folder, 'runs.json');
+  const short = ['evaluate', '--suite', 'networks', '--tasks', 'autoencoder', '--steps', '10', '--seeds', '2'];
+  const kept = [...short, '--baselines', 'adam', '--cache', cache];
+
+  it('fills a cache with baselines, then needs only the learned runs', async () => {
+    const filled = await cli([...kept, '--baselines-only']);
+    expect(filled.code).toBe(0);
+    // 9 rates, 2 more seeds for the best 3, 2 reported seeds at two rates; fewer where the two rates are one
+    expect(filled.stdout).toMatch(/^1[79] runs in /);
+    const csv = join(folder, 'runs.csv');
+    const evaluated = await cli([...kept, '--json', '--csv', csv, '--initial-rates', '1e-4,1e-2']);
+    const result = JSON.parse(evaluated.stdout) as Comparison & { criteria: Criterion[] };
+    expect(result.tasks.map(({ task }) => task)).toEqual(['autoencoder']);
+    expect(result.tasks[0].learnedFromOtherRates.map(({ rate }) => rate)).toEqual([1e-4, 1e-2]);
+    expect(result.criteria.map(({ name }) => name)).toEqual([
+      'reliable',
+      'final loss',
+      'mean log loss',
+      'untuned Adam',
+      'initial rate',
+      'long run',
+    ]);
+    expect(readFileSync(csv, 'utf8').trim().split('\n')).toHaveLength(1 + 4 + 6);
+    const text = await cli(kept);
+    expect(text.stdout).toMatch(/geometric mean/);
+    expect(text.stdout).toMatch(/not met/);
+  });
+
+  it.each([
+    [['--tasks', 'mnist-conv'], /--data-dir: mnist-conv need the MNIST files t10k-images.*but no folder was given/],
+    [['--tasks', 'mnist-cnn'], /--tasks: expected some of deep-relu, .*, got mnist-cnn/],
+    [['--baselines', 'sgd'], /--baselines: expected adam among them, got sgd/],
+    [['--baselines', 'adamw'], /--baselines: expected some of adam, momentum, rmsprop, sgd, got adamw/],
+    [['--initial-rates', '1e-3,0'], /number above 0/],
+    [['--baselines-only'], /--baselines-only: expected --cache FILE/],
+    [['--expect-median', '1'], /--expect-median: the suite networks does not take it/],
+  ])('%j is a wrong command line', async (args, message) => {
+    const { code, stdout, stderr } = await cli([...short, ...args]);
+    expect(stderr).toMatch(message);
+    expect([code, stdout]).toEqual([2, '']);
+  });
+
+  it('options of one suite are refused by another', async () => {
+    const { code, stderr } = await cli(['evaluate', '--cache', join(folder, 'x.json')]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/--cache: the suite digits does not take it/);
+    expect(existsSync(join(folder, 'x.json'))).toBe(false);
+  });
+});

@@ -68,6 +68,16 @@ describe('RunCache', () => {
     expect(new RunCache(own).get(key)).toBeUndefined();
   });
 
+  it('keeps what another process has written to its file meanwhile', () => {
+    const path = join(folder, 'shared.json');
+    const [first, second] = [new RunCache(path), new RunCache(path)];
+    first.add(key, run);
+    second.add({ ...key, seed: 2 }, diverged);
+    first.save();
+    second.save();
+    expect(new RunCache(path).size).toBe(2);
+  });
+
   it.each([
     ['{', /expected JSON of runs/],
     ['{"runs": {}}', /expected a document of format 'learned-optimizer-runs'/],

@@ -65,9 +65,13 @@ export class RunCache {
     return rounded;
   }
 
-  /** Writes the file if a run is not in it yet. */
+  /**
+   * Writes the file if a run is not in it yet. Runs that another process has written there meanwhile are kept, so that
+   * several evaluations may share a file.
+   */
   save(): void {
     if (this.#path === undefined || this.#unsaved === 0) return;
+    for (const [key, metrics] of readRuns(this.#path)) if (!this.#runs.has(key)) this.#runs.set(key, metrics);
     const lines = [...this.#runs]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, metrics]) => `  ${JSON.stringify(key)}: ${JSON.stringify(encode(metrics))}`);

@@ -7,7 +7,7 @@ import { RunCache } from '../../experiments/comparison/runCache';
 import {
   adamTable,
   baselineTable,
-  criteriaTable,
+  criteriaText,
   rateTable,
   ratioTable,
   runsCsv,
@@ -72,5 +72,5 @@ export async function evaluateNetworks(options: EvaluateCommandOptions, { stream
   printLine(streams, tableText(adamTable(comparison)));
   if (options.initialRates) printLine(streams, tableText(rateTable(comparison)));
   printLine(streams, tableText(baselineTable(comparison)));
-  printLine(streams, tableText(criteriaTable(judged)));
+  printLine(streams, criteriaText(judged));
 }

@@ -4,7 +4,8 @@ import type { Comparison, RateRuns } from './compare';
 import type { Criterion } from './criteria';
 import { meanFinalLoss } from './tuning';
 
-const ratioText = (ratio: number): string => (Number.isFinite(ratio) ? ratio.toPrecision(2) : 'diverged');
+const ratioText = (ratio: number): string =>
+  Number.isFinite(ratio) ? Number(ratio.toPrecision(2)).toString() : 'diverged';
 
 /** Geometric mean of the final losses, and how many runs failed. */
 function lossText({ runs }: RateRuns): string {
@@ -90,11 +91,14 @@ export function rateTable({ tasks }: Comparison): Table {
   };
 }
 
-export function criteriaTable(list: readonly Criterion[]): Table {
-  return {
-    columns: ['criterion', 'expected', 'measured', ''].map((title) => ({ title, align: 'left' })),
-    rows: list.map(({ name, expected, measured, met }) => [name, expected, measured, met ? 'met' : 'not met']),
-  };
+/** One criterion a line. */
+export function criteriaText(list: readonly Criterion[]): string {
+  return list
+    .map(
+      ({ name, expected, measured, met }) =>
+        `${met ? 'met    ' : 'not met'} ${name}: ${measured}; expected: ${expected}`,
+    )
+    .join('\n');
 }
 
 /** Every run as a line of comma-separated values, with a header. */

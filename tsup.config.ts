@@ -12,7 +12,7 @@ const shared: Options = {
   external: [/^@tensorflow\//, /^vega/, '@resvg/resvg-js'],
 };
 
-const entries = { index: 'lib/index.ts', tfjs: 'lib/tfjs/index.ts' };
+const entries = { index: 'lib/index.ts', tfjs: 'lib/tfjs/index.ts', problems: 'lib/problems/index.ts' };
 
 export default defineConfig([
   { ...shared, format: 'esm', entry: { ...entries, cli: 'lib/cli/main.ts', metaWorker: 'lib/meta/worker.ts' } },

@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^learned-optimizer$/, replacement: source('./lib/index.ts') },
       { find: /^learned-optimizer\/tfjs$/, replacement: source('./lib/tfjs/index.ts') },
+      { find: /^learned-optimizer\/problems$/, replacement: source('./lib/problems/index.ts') },
     ],
   },
   test: {

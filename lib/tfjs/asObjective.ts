@@ -100,7 +100,8 @@ export function objectiveFromModel(model: TrainableModel, options: ModelObjectiv
   }
   const variables = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
   const parameters = model.trainableWeights.map(({ name }, i) => ({ name, shape: [...variables[i].shape] }));
-  const initial = Float64Array.from(variables.flatMap((variable) => [...variable.dataSync()]));
+  const initial = new Float64Array(dimensionOf({ parameters }));
+  tensorsOf({ parameters }, initial).forEach((values, i) => values.set(variables[i].dataSync()));
   const assign = (theta: Float64Array): void =>
     tensorsOf({ parameters }, theta).forEach((values, i) =>
       assignAndDispose(variables[i], tf.tensor(Float32Array.from(values), variables[i].shape, 'float32')),

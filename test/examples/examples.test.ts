@@ -48,4 +48,13 @@ describe('examples', { timeout: 120_000 }, () => {
     const [, before, after] = /loss ([\d.]+) -> ([\d.]+)/.exec(output)!.map(Number);
     expect(after).toBeLessThan(before);
   });
+
+  it('own-problem: its derivatives agree, and it is trained', async () => {
+    const output = await run('own-problem');
+    expect(numberAfter(output, 'gradient error')).toBeLessThan(1e-6);
+    expect(numberAfter(output, 'product error')).toBeLessThan(1e-6);
+    const before = numberAfter(output, 'decay-curves: loss at the start');
+    expect(numberAfter(output, 'decay-curves: loss after 1000 steps')).toBeLessThan(before / 20);
+    expect(numberAfter(output, 'rescaled-decay-curves-noise-0.001: loss after 1000 steps')).toBeLessThan(before / 2);
+  });
 });

@@ -105,7 +105,7 @@ describe('an objective from a model of TensorFlow.js', () => {
       const objective = objectiveFromModel(smallModel({ regularized }), { x, y, loss: tf.losses.meanSquaredError });
       const check = checkDerivatives(objective, { ...SINGLE, batch: null });
       expect(check.gradientError).toBeLessThan(1e-3);
-      expect(check.productError).toBeLessThan(0.03);
+      expect(check.productError).toBeLessThan(1e-3);
       expect(check.valueError).toBeLessThan(1e-5);
     }
   });

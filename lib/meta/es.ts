@@ -1,6 +1,7 @@
 import type { Random } from '../random';
+import type { TruncationResult } from './estimator';
 import { PesFamily } from './pes';
-import type { PesOptions, TruncationResult } from './pes';
+import type { PesOptions } from './pes';
 
 /**
  * Evolution strategies on truncations (Salimans et al. 2017; the truncated form that persistent evolution strategies are

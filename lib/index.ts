@@ -1,6 +1,6 @@
 /**
  * A meta-trained hierarchical RNN optimizer (Wichrowska et al. 2017, arXiv 1703.04813) for plain typed arrays. For
- * TensorFlow.js see `learned-optimizer/tfjs`.
+ * TensorFlow.js see `learned-optimizer/tfjs`, for the problems of meta-training `learned-optimizer/problems`.
  * @packageDocumentation
  */
 export { createOptimizer, LearnedOptimizer } from './optimizer/optimizer';

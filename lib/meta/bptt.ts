@@ -5,6 +5,7 @@ import type { LaneFamily } from '../problems/lanes/family';
 import type { NoiseTable } from '../problems/lanes/noise';
 import { createRandom } from '../random';
 import type { Random } from '../random';
+import { checkEstimatorState } from './estimator';
 import type { Estimator, EstimatorState, TrajectoryOptions, TruncationResult } from './estimator';
 import { drawTruncation, drawTruncations } from './horizons';
 import { drawInitialRates } from './initialRates';
@@ -230,11 +231,7 @@ export class BpttFamily implements Estimator<BpttOptions> {
 
   importState(state: EstimatorState, options: BpttOptions): void {
     const running = this.running();
-    for (const [name, { length, constructor }] of Object.entries(running)) {
-      if (state[name]?.length === length && state[name].constructor === constructor) continue;
-      const got = name in state ? `${state[name].constructor.name} of length ${state[name].length}` : 'none';
-      throw new RangeError(`state.${name}: expected ${constructor.name} of length ${length}, got ${got}`);
-    }
+    checkEstimatorState(state, running);
     this.generation.set(state['generation']);
     for (let problem = 0; problem < this.problems; problem++) this.draw(problem, options);
     for (const [name, array] of Object.entries(running)) array.set(state[name]);

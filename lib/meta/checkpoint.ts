@@ -5,51 +5,66 @@ import { decodeSafetensors, encodeSafetensors } from '../safetensors';
 import type { SafetensorsTensor } from '../safetensors';
 import { validateMetaTrainingConfig } from './config';
 import type { MetaTrainingConfig } from './config';
+import type { MetaOptimizerState } from './metaOptimizers';
 import type { FamilyState } from './shard';
 
 const FORMAT = 'learned-optimizer-meta-training';
-const FORMAT_VERSION = '1';
+const FORMAT_VERSION = '2';
 
-/** A meta-training run between two iterations: from it the run continues bit for bit. */
-export interface Checkpoint {
-  readonly config: MetaTrainingConfig;
-  /** The next iteration. */
+/** Where a run stands. */
+export interface RunPosition {
+  /** Index of the phase, and its next iteration. */
+  readonly phase: number;
   readonly iteration: number;
-  /** Problem steps and seconds so far. */
+  /** Problem steps and seconds so far, over all phases. */
   readonly innerSteps: number;
   readonly seconds: number;
-  readonly adamSteps: number;
+}
+
+/** A meta-training run between two iterations: from it the run continues bit for bit. */
+export interface Checkpoint extends RunPosition {
+  readonly config: MetaTrainingConfig;
   readonly flat: Float64Array;
   readonly average: Float64Array;
-  readonly first: Float64Array;
-  readonly second: Float64Array;
+  readonly metaOptimizer: MetaOptimizerState;
   readonly families: readonly FamilyState[];
 }
 
-const VECTORS = ['flat', 'average', 'first', 'second'] as const;
+const ARRAYS = { Float32Array, Float64Array, Int32Array, Uint8Array } as const;
 
-/** Serialises a checkpoint as safetensors; whole numbers are stored as doubles. */
+/** Serialises a checkpoint as safetensors. Whole numbers are stored as doubles; a tensor's name ends with its type. */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
-  const tensors: [string, SafetensorsTensor][] = VECTORS.map((name) => [
-    name,
-    { shape: [checkpoint[name].length], data: checkpoint[name] },
-  ]);
-  for (const { index, arrays } of checkpoint.families) {
-    arrays.forEach((array, i) => {
-      const data = array instanceof Float32Array ? array : Float64Array.from(array);
-      tensors.push([`family.${index}.${i}`, { shape: [data.length], data }]);
-    });
+  const tensors: [string, SafetensorsTensor][] = [];
+  const add = (name: string, array: RunningArray): void => {
+    const data = array instanceof Float32Array ? array : Float64Array.from(array);
+    tensors.push([`${name}:${array.constructor.name}`, { shape: [data.length], data }]);
+  };
+  add('flat', checkpoint.flat);
+  add('average', checkpoint.average);
+  for (const [name, array] of Object.entries(checkpoint.metaOptimizer)) add(`metaOptimizer/${name}`, array);
+  for (const { index, state } of checkpoint.families) {
+    for (const [name, array] of Object.entries(state)) add(`family/${index}/${name}`, array);
   }
-  const { config, iteration, innerSteps, seconds, adamSteps } = checkpoint;
+  const { config, phase, iteration, innerSteps, seconds } = checkpoint;
   return encodeSafetensors({
     tensors,
     metadata: {
       format: FORMAT,
       formatVersion: FORMAT_VERSION,
       config: JSON.stringify(config),
-      progress: JSON.stringify({ iteration, innerSteps, seconds, adamSteps }),
+      position: JSON.stringify({ phase, iteration, innerSteps, seconds }),
     },
   });
+}
+
+function typed(name: string, type: string, data: SafetensorsTensor['data']): RunningArray {
+  if (!(type in ARRAYS) || data instanceof BigInt64Array) {
+    throw new RangeError(
+      `checkpoint: tensor '${name}': expected one of ${Object.keys(ARRAYS).join(', ')}, got ${type}`,
+    );
+  }
+  const Type = ARRAYS[type as keyof typeof ARRAYS];
+  return data instanceof Type ? data : Type.from(data);
 }
 
 /**
@@ -63,31 +78,32 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
       `checkpoint: expected a file with metadata format '${FORMAT}' version ${FORMAT_VERSION}, got ${metadata['format'] ?? 'none'} version ${metadata['formatVersion'] ?? 'none'}`,
     );
   }
-  const vector = (name: string): Float64Array => {
-    const data = tensors.get(name)?.data;
-    if (!(data instanceof Float64Array)) throw new RangeError(`checkpoint: expected a tensor '${name}' of dtype F64`);
-    return data;
-  };
-  const families = new Map<number, RunningArray[]>();
-  for (const [name, { data }] of tensors) {
-    const [kind, index, i] = name.split('.');
-    if (kind !== 'family' || data instanceof BigInt64Array) continue;
-    const arrays = families.get(Number(index)) ?? [];
-    arrays[Number(i)] = data;
-    families.set(Number(index), arrays);
+  const vectors: Record<string, RunningArray> = {};
+  const metaOptimizer: Record<string, Float64Array> = {};
+  const families = new Map<number, Record<string, RunningArray>>();
+  for (const [label, { data }] of tensors) {
+    const [path, type] = label.split(':');
+    const [group, ...rest] = path.split('/');
+    const array = typed(label, type, data);
+    if (group === 'metaOptimizer') metaOptimizer[rest[0]] = array as Float64Array;
+    else if (group === 'family') {
+      const state = families.get(Number(rest[0])) ?? {};
+      state[rest[1]] = array;
+      families.set(Number(rest[0]), state);
+    } else vectors[group] = array;
   }
-  const progress = JSON.parse(metadata['progress'] ?? 'null') as Pick<
-    Checkpoint,
-    'iteration' | 'innerSteps' | 'seconds' | 'adamSteps'
-  >;
+  const vector = (name: string): Float64Array => {
+    const array = vectors[name];
+    if (!(array instanceof Float64Array)) throw new RangeError(`checkpoint: expected a tensor '${name}' of doubles`);
+    return array;
+  };
   return {
     config: validateMetaTrainingConfig(JSON.parse(metadata['config'] ?? 'null') as MetaTrainingConfig),
-    ...progress,
+    ...(JSON.parse(metadata['position'] ?? 'null') as RunPosition),
     flat: vector('flat'),
     average: vector('average'),
-    first: vector('first'),
-    second: vector('second'),
-    families: [...families].map(([index, arrays]) => ({ index, arrays })),
+    metaOptimizer,
+    families: [...families].map(([index, state]) => ({ index, state })),
   };
 }
 

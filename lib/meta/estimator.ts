@@ -54,3 +54,12 @@ export interface Estimator<Options extends TrajectoryOptions = TrajectoryOptions
    */
   importState(state: EstimatorState, options: Options): void;
 }
+
+/** @throws RangeError naming the array that is missing or has another type or length than its counterpart in `running` */
+export function checkEstimatorState(state: EstimatorState, running: EstimatorState): void {
+  for (const [name, { length, constructor }] of Object.entries(running)) {
+    if (state[name]?.length === length && state[name].constructor === constructor) continue;
+    const got = name in state ? `${state[name].constructor.name} of length ${state[name].length}` : 'none';
+    throw new RangeError(`state.${name}: expected ${constructor.name} of length ${length}, got ${got}`);
+  }
+}

@@ -1,40 +1,24 @@
 import { alignedFloat32Array } from '../../bindings/index';
 import type { Architecture } from '../optimizer/architecture';
 import { AugmentedMembers } from '../problems/lanes/augmented';
-import type { AugmentationOptions } from '../problems/lanes/augmented';
 import type { LaneFamily, RunningArray } from '../problems/lanes/family';
 import type { NoiseTable } from '../problems/lanes/noise';
 import { createRandom } from '../random';
 import type { Random } from '../random';
 import { drawInitialRates } from './initialRates';
-import type { InitialRateOptions } from './initialRates';
+import { checkEstimatorState } from './estimator';
+import type { Estimator, EstimatorState, TrajectoryOptions, TruncationResult } from './estimator';
+import type { LogUniformHorizon } from './horizons';
 import { LaneOptimizer } from './laneOptimizer';
 
-export interface PesOptions {
-  /** Steps per truncation. */
-  readonly truncation: number;
+export interface PesOptions extends TrajectoryOptions {
   /** Standard deviation σ of the perturbations. */
   readonly sigma: number;
   /** Largest |L⁺ − L⁻| that counts. */
   readonly differenceBound: number;
   /** A pair's gradient counts at most as this multiple of its family's median norm. */
   readonly normMultiple: number;
-  readonly augmentation: AugmentationOptions;
-  readonly initialRates: InitialRateOptions;
-  /** Log-uniform horizons, steps. The upper end times the family's factor. */
-  readonly horizon: readonly [shortest: number, longest: number];
-}
-
-export interface TruncationResult {
-  /** Estimate of the meta-gradient, mean over the pairs; [metaParameters] */
-  readonly gradient: Float64Array;
-  /** Mean meta-loss of the truncation over the problems. */
-  readonly loss: number;
-  /** Pairs that began a new trajectory, and those of them because a loss left all bounds. */
-  readonly restarts: number;
-  readonly failures: number;
-  /** Problem steps done. */
-  readonly steps: number;
+  readonly horizon: LogUniformHorizon;
 }
 
 /** Bound of the log objective: a problem that reaches it is given up. */
@@ -52,8 +36,9 @@ export function metaLoss(value: number, start: number): number {
  * neighbouring lanes, each lane with its own perturbed meta-parameters; the perturbations of a trajectory add up over its
  * truncations, which makes the estimate unbiased.
  */
-export class PesFamily {
+export class PesFamily implements Estimator<PesOptions> {
   readonly pairs: number;
+  readonly problems: number;
   private readonly optimizer: LaneOptimizer;
   private readonly members: AugmentedMembers;
   /** [blocks][metaParameters][width] */
@@ -84,6 +69,7 @@ export class PesFamily {
     const { width, coordinates, metaParameters } = this.optimizer;
     this.members = new AugmentedMembers(family, blocks, width, table);
     const lanes = blocks * width;
+    this.problems = lanes;
     this.pairs = lanes / 2;
     this.weights = alignedFloat32Array(lanes * metaParameters);
     this.accumulated = new Float32Array(this.pairs * metaParameters);
@@ -201,30 +187,23 @@ export class PesFamily {
     return { ...result, restarts, failures, steps: 2 * this.pairs * options.truncation };
   }
 
-  /** What a checkpoint holds: everything that cannot be drawn again. */
-  private running(): RunningArray[] {
+  /** Everything that cannot be drawn again. */
+  private running(): Record<string, RunningArray> {
     const { optimizer, accumulated, elapsed, generation, horizon, start } = this;
-    return [optimizer.state, accumulated, elapsed, generation, horizon, start, ...this.members.running()];
+    const members = this.members.running().map((array, i) => [`members.${i}`, array] as const);
+    return { state: optimizer.state, accumulated, elapsed, generation, horizon, start, ...Object.fromEntries(members) };
   }
 
-  /** Copies of the arrays that a checkpoint stores, between two truncations. */
-  exportState(): RunningArray[] {
-    return this.running().map((array) => array.slice());
+  exportState(): EstimatorState {
+    return Object.fromEntries(Object.entries(this.running()).map(([name, array]) => [name, array.slice()]));
   }
 
-  /**
-   * Continues from exported state.
-   * @param options those of the run that exported it
-   * @throws {RangeError} if the arrays do not fit this family
-   */
-  importState(state: readonly RunningArray[], options: PesOptions): void {
+  importState(state: EstimatorState, options: PesOptions): void {
     const running = this.running();
-    const fits = state.length === running.length && running.every((array, i) => array.length === state[i].length);
-    if (!fits)
-      throw new RangeError(`state: expected that of family "${this.family.name}", got arrays of other lengths`);
-    this.generation.set(state[running.indexOf(this.generation)]);
+    checkEstimatorState(state, running);
+    this.generation.set(state['generation']);
     for (let pair = 0; pair < this.pairs; pair++) this.draw(pair, this.trajectory(pair), options);
-    running.forEach((array, i) => array.set(state[i]));
+    for (const [name, array] of Object.entries(running)) array.set(state[name]);
   }
 
   private estimate({ sigma, differenceBound, normMultiple }: PesOptions): { gradient: Float64Array; loss: number } {

@@ -5,9 +5,10 @@ import { readWeights, saveWeights } from '../optimizer/weights';
 import type { Weights } from '../optimizer/weights';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint';
 import type { Checkpoint } from './checkpoint';
+import { totalIterations } from './config';
 import type { MetaTrainingConfig } from './config';
 import { unflatten } from './flat';
-import { metaTrain } from './trainer';
+import { iterationsBefore, metaTrain } from './trainer';
 import type { MetaTrainingProgress } from './trainer';
 
 /** Names in a run's folder. */
@@ -28,12 +29,14 @@ export interface Validation {
 
 /** One line of the log. */
 export interface LogEntry {
+  /** Iterations done, over all phases. */
   readonly iteration: number;
+  readonly phase: string;
   readonly seconds: number;
   readonly innerSteps: number;
   readonly rate: number;
   readonly gradientNorm: number;
-  readonly longestHorizon: number;
+  readonly longestHorizon?: number;
   /** Trajectories given up since the line before. */
   readonly failures: number;
   /** Mean meta-loss per family since the line before. */
@@ -125,7 +128,8 @@ function openRun({ folder, config, resume }: RunOptions): Checkpoint | undefined
   if (!existsSync(path)) throw new RangeError(`folder: expected a run to resume, but ${path} does not exist`);
   const checkpoint = loadCheckpoint(path);
   // What was logged after the checkpoint will be logged again.
-  const kept = readLog(folder).filter(({ iteration }) => iteration <= checkpoint.iteration);
+  const done = iterationsBefore(checkpoint.config, checkpoint.phase) + checkpoint.iteration;
+  const kept = readLog(folder).filter(({ iteration }) => iteration <= done);
   writeFileAtomic(join(folder, RUN_FILES.log), Buffer.from(kept.map((entry) => `${JSON.stringify(entry)}\n`).join('')));
   return checkpoint;
 }
@@ -157,9 +161,9 @@ export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
     resume,
     threads: options.threads,
     async onProgress(progress) {
-      const { iteration, seconds, innerSteps, rate, gradientNorm, longestHorizon } = progress;
+      const { iteration, phase, seconds, innerSteps, rate, gradientNorm, longestHorizon } = progress;
       since.add(progress);
-      const isLast = iteration === config.iterations;
+      const isLast = iteration === totalIterations(config);
       if (iteration % options.logEvery === 0 || isLast) {
         let validation: Validation | undefined;
         if (iteration % options.snapshotEvery === 0 || isLast) {
@@ -169,6 +173,7 @@ export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
         }
         const entry: LogEntry = {
           iteration,
+          phase,
           seconds,
           innerSteps,
           rate,
@@ -189,7 +194,7 @@ export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
       options.signal?.throwIfAborted();
     },
   });
-  const weights = weightsOf(config, average, config.iterations);
+  const weights = weightsOf(config, average, totalIterations(config));
   saveWeights(join(folder, RUN_FILES.final), weights);
   const chosen = bestEntry(folder);
   const best = chosen ? readWeights(snapshotPath(folder, chosen.iteration)) : weights;

@@ -1,14 +1,20 @@
 import type { Architecture } from '../optimizer/architecture';
-import type { RunningArray } from '../problems/lanes/family';
 import { NoiseTable } from '../problems/lanes/noise';
 import { createRandom } from '../random';
+import { BpttFamily } from './bptt';
+import type { EstimatorConfig } from './config';
 import { defaultCorpus } from './corpus';
+import type { CorpusEntry } from './corpus';
+import { EsFamily } from './es';
+import type { Estimator, EstimatorState, TruncationResult } from './estimator';
 import { PesFamily } from './pes';
-import type { PesOptions, TruncationResult } from './pes';
 
 export interface ShardOptions {
   readonly architecture: Architecture;
   readonly seed: number;
+  /** Index of the phase: each has problems of its own. */
+  readonly phase: number;
+  readonly kind: EstimatorConfig['kind'];
   /** Which families of the corpus this shard advances. */
   readonly families: readonly number[];
 }
@@ -22,57 +28,61 @@ export interface FamilyResult extends TruncationResult {
 /** State of one family of the corpus. */
 export interface FamilyState {
   readonly index: number;
-  readonly arrays: readonly RunningArray[];
+  readonly state: EstimatorState;
 }
 
-/** Streams of random numbers: one per family and iteration, so that no result depends on how the work is divided. */
-const STREAMS_PER_ITERATION = 64;
+/** Families that a corpus may have. Seeds and streams of random numbers are counted in these. */
+const MOST_FAMILIES = 64;
+const FIRST_STREAM = 1000;
 
 /** Seed of a family's trajectories. */
-function familySeed(seed: number, index: number): number {
-  return (seed + 1) * 1009 + index;
+function familySeed({ seed, phase }: ShardOptions, index: number): number {
+  return (seed + 1) * 1_000_003 + phase * MOST_FAMILIES + index;
+}
+
+function createEstimator(options: ShardOptions, entry: CorpusEntry, index: number, table: NoiseTable): Estimator {
+  const Family = { pes: PesFamily, es: EsFamily, bptt: BpttFamily }[options.kind];
+  return new Family(options.architecture, entry.family, entry.blocks, table, familySeed(options, index)) as Estimator;
 }
 
 /** Some of the corpus's families, on one thread. */
 export class Shard {
-  private readonly table: NoiseTable;
-  private readonly families: { readonly index: number; readonly estimator: PesFamily }[];
+  private readonly families: { readonly index: number; readonly estimator: Estimator }[];
 
   constructor(private readonly options: ShardOptions) {
-    this.table = new NoiseTable(options.seed);
+    const table = new NoiseTable(options.seed);
     const corpus = defaultCorpus();
     this.families = options.families.map((index) => ({
       index,
-      estimator: new PesFamily(
-        options.architecture,
-        corpus[index].family,
-        corpus[index].blocks,
-        this.table,
-        familySeed(options.seed, index),
-      ),
+      estimator: createEstimator(options, corpus[index], index, table),
     }));
   }
 
-  /** One truncation of every family with the meta-parameters given. Iterations count from 0. */
-  run(flat: Float64Array, iteration: number, pes: PesOptions): FamilyResult[] {
+  /**
+   * One truncation of every family with the meta-parameters given. Every family and iteration has a stream of random
+   * numbers of its own, so that no result depends on how the work is divided.
+   * @param iteration of the phase, from 0
+   */
+  run(flat: Float64Array, iteration: number, config: EstimatorConfig): FamilyResult[] {
+    const { seed, phase } = this.options;
     return this.families.map(({ index, estimator }) => {
-      const random = createRandom(this.options.seed, 1000 + iteration * STREAMS_PER_ITERATION + index);
-      if (iteration === 0) estimator.begin(random, pes);
-      return { index, name: estimator.family.name, ...estimator.run(flat, random, pes) };
+      const random = createRandom(seed + 7919 * phase, FIRST_STREAM + iteration * MOST_FAMILIES + index);
+      if (iteration === 0) estimator.begin(random, config);
+      return { index, name: estimator.family.name, ...estimator.run(flat, random, config) };
     });
   }
 
   /** State of every family, between two iterations; what a checkpoint stores. */
   exportState(): FamilyState[] {
-    return this.families.map(({ index, estimator }) => ({ index, arrays: estimator.exportState() }));
+    return this.families.map(({ index, estimator }) => ({ index, state: estimator.exportState() }));
   }
 
   /** @throws {RangeError} if a family's state is missing or does not fit */
-  importState(states: readonly FamilyState[], pes: PesOptions): void {
+  importState(states: readonly FamilyState[], config: EstimatorConfig): void {
     for (const { index, estimator } of this.families) {
-      const state = states.find((candidate) => candidate.index === index);
-      if (!state) throw new RangeError(`state: expected family ${index}, got none`);
-      estimator.importState(state.arrays, pes);
+      const family = states.find((candidate) => candidate.index === index);
+      if (!family) throw new RangeError(`state: expected family ${index}, got none`);
+      estimator.importState(family.state, config);
     }
   }
 }

@@ -1,10 +1,9 @@
 import { initialWeights } from '../optimizer/initialWeights';
 import type { Checkpoint } from './checkpoint';
-import { validateMetaTrainingConfig } from './config';
-import type { MetaTrainingConfig } from './config';
+import { totalIterations, validateMetaTrainingConfig } from './config';
+import type { EstimatorConfig, MetaTrainingConfig, PhaseConfig } from './config';
 import { flatten } from './flat';
-import { cosineRate, MetaAdam } from './metaOptimizers';
-import type { PesOptions } from './pes';
+import { cosineRate, createMetaOptimizer } from './metaOptimizers';
 import { MetaWorkers } from './workers';
 
 export interface MetaTrainingOptions {
@@ -20,15 +19,17 @@ export interface MetaTrainingOptions {
 }
 
 export interface MetaTrainingProgress {
-  /** Iterations done. */
+  /** Iterations done and to be done, over all phases. */
   readonly iteration: number;
   readonly iterations: number;
+  readonly phase: string;
   /** Wall time and problem steps so far, with those before a resumption. */
   readonly seconds: number;
   readonly innerSteps: number;
   readonly rate: number;
   readonly gradientNorm: number;
-  readonly longestHorizon: number;
+  /** Longest log-uniform horizon, steps; absent with heavy-tailed ones. */
+  readonly longestHorizon?: number;
   /** Mean meta-loss per family, this iteration. */
   readonly losses: Readonly<Record<string, number>>;
   /** Trajectories given up, this iteration. */
@@ -40,79 +41,93 @@ export interface MetaTrainingProgress {
   checkpoint(): Promise<Checkpoint>;
 }
 
-/** The moving average follows the meta-parameters themselves over this many iterations. */
+/** The moving average follows the meta-parameters themselves over this many iterations of a phase. */
 const AVERAGE_FROM = 50;
 
-/** PES options of an iteration: the longest horizon grows geometrically over the first two thirds of the run. */
-function pesAt({ pes, horizonGrowth: [from, to], iterations }: MetaTrainingConfig, iteration: number): PesOptions {
+/** Iterations of the phases before this one. */
+export function iterationsBefore({ phases }: MetaTrainingConfig, phase: number): number {
+  return phases.slice(0, phase).reduce((sum, { iterations }) => sum + iterations, 0);
+}
+
+/** The estimator's options in an iteration: the longest horizon grows geometrically over two thirds of the phase. */
+function estimatorAt({ estimator, horizonGrowth, iterations }: PhaseConfig, iteration: number): EstimatorConfig {
+  const { horizon } = estimator;
+  if (!horizonGrowth || !('length' in horizon)) return estimator;
+  const [from, to] = horizonGrowth;
   const longest = Math.exp(Math.log(from) + Math.log(to / from) * Math.min(1, (1.5 * iteration) / iterations));
-  return { ...pes, horizon: [pes.horizon[0], longest] };
+  return { ...estimator, horizon: [horizon[0], longest] };
 }
 
 /**
- * Meta-trains by persistent evolution strategies. The result depends on the configuration and the start alone: not on the
- * number of threads, nor on how often the run was interrupted and resumed.
+ * Meta-trains through the phases of a configuration. The result depends on the configuration and the start alone: not on
+ * the number of threads, nor on how often the run was interrupted and resumed.
  * @returns the moving average of the meta-parameters
  * @throws the signal's reason when aborted
  */
 export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Array> {
   const { resume } = options;
   const config = validateMetaTrainingConfig(resume?.config ?? options.config);
-  const flat = (resume?.flat ?? options.start ?? flatten(initialWeights(config.architecture, config.seed))).slice();
+  const { architecture, seed, phases } = config;
+  const flat = (resume?.flat ?? options.start ?? flatten(initialWeights(architecture, seed))).slice();
   const average = (resume?.average ?? flat).slice();
-  const adam = new MetaAdam(flat.length);
-  if (resume) {
-    adam.steps = resume.adamSteps;
-    adam.first.set(resume.first);
-    adam.second.set(resume.second);
-  }
-  const workers = new MetaWorkers({ architecture: config.architecture, seed: config.seed, threads: options.threads });
   const started = performance.now() - 1000 * (resume?.seconds ?? 0);
   let innerSteps = resume?.innerSteps ?? 0;
-  try {
-    if (resume) await workers.importState(resume.families, pesAt(config, resume.iteration));
-    for (let iteration = resume?.iteration ?? 0; iteration < config.iterations; iteration++) {
-      options.signal?.throwIfAborted();
-      const pes = pesAt(config, iteration);
-      const results = await workers.run(flat, iteration, pes);
-      const gradient = new Float64Array(flat.length);
-      for (const result of results) {
-        innerSteps += result.steps;
-        for (let i = 0; i < gradient.length; i++) gradient[i] += result.gradient[i] / results.length;
-      }
-      const rate = cosineRate(config.rate, config.finalRate, iteration / config.iterations);
-      const gradientNorm = adam.step(flat, gradient, rate, config.clipNorm);
-      const decay = iteration < AVERAGE_FROM ? 0 : config.averageDecay;
-      for (let i = 0; i < flat.length; i++) average[i] = decay * average[i] + (1 - decay) * flat[i];
-      const seconds = (performance.now() - started) / 1000;
-      await options.onProgress?.({
-        iteration: iteration + 1,
-        iterations: config.iterations,
-        seconds,
-        innerSteps,
-        rate,
-        gradientNorm,
-        longestHorizon: pes.horizon[1],
-        losses: Object.fromEntries(results.map(({ name, loss }) => [name, loss])),
-        failures: results.reduce((sum, r) => sum + r.failures, 0),
-        flat,
-        average,
-        checkpoint: async () => ({
-          config,
-          iteration: iteration + 1,
-          innerSteps,
+
+  for (let index = resume?.phase ?? 0; index < phases.length; index++) {
+    const phase = phases[index];
+    const resumed = resume?.phase === index ? resume : undefined;
+    const metaOptimizer = createMetaOptimizer(phase.metaOptimizer, flat.length);
+    if (resumed) metaOptimizer.importState(resumed.metaOptimizer);
+    else flat.set(average);
+    const { kind } = phase.estimator;
+    const workers = new MetaWorkers({ architecture, seed, phase: index, kind, threads: options.threads });
+    try {
+      const first = resumed?.iteration ?? 0;
+      if (resumed && first > 0) await workers.importState(resumed.families, estimatorAt(phase, first));
+      for (let iteration = first; iteration < phase.iterations; iteration++) {
+        options.signal?.throwIfAborted();
+        const estimator = estimatorAt(phase, iteration);
+        const results = await workers.run(flat, iteration, estimator);
+        const gradient = new Float64Array(flat.length);
+        for (const result of results) {
+          innerSteps += result.steps;
+          for (let i = 0; i < gradient.length; i++) gradient[i] += result.gradient[i] / results.length;
+        }
+        const rate = cosineRate(phase.rate, phase.finalRate, iteration / phase.iterations);
+        const gradientNorm = metaOptimizer.step(flat, gradient, rate, phase.clipNorm);
+        const decay = iteration < AVERAGE_FROM ? 0 : phase.averageDecay;
+        for (let i = 0; i < flat.length; i++) average[i] = decay * average[i] + (1 - decay) * flat[i];
+        const seconds = (performance.now() - started) / 1000;
+        const { horizon } = estimator;
+        await options.onProgress?.({
+          iteration: iterationsBefore(config, index) + iteration + 1,
+          iterations: totalIterations(config),
+          phase: phase.name,
           seconds,
-          adamSteps: adam.steps,
-          flat: flat.slice(),
-          average: average.slice(),
-          first: adam.first.slice(),
-          second: adam.second.slice(),
-          families: await workers.exportState(),
-        }),
-      });
+          innerSteps,
+          rate,
+          gradientNorm,
+          longestHorizon: 'length' in horizon ? horizon[1] : undefined,
+          losses: Object.fromEntries(results.map(({ name, loss }) => [name, loss])),
+          failures: results.reduce((sum, { failures }) => sum + failures, 0),
+          flat,
+          average,
+          checkpoint: async () => ({
+            config,
+            phase: index,
+            iteration: iteration + 1,
+            innerSteps,
+            seconds,
+            flat: flat.slice(),
+            average: average.slice(),
+            metaOptimizer: metaOptimizer.exportState(),
+            families: await workers.exportState(),
+          }),
+        });
+      }
+    } finally {
+      await workers.close();
     }
-    return average;
-  } finally {
-    await workers.close();
   }
+  return average;
 }

@@ -1,13 +1,13 @@
 /** A thread that advances a shard of the corpus; `workers.ts` starts it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { PesOptions } from './pes';
+import type { EstimatorConfig } from './config';
 import { Shard } from './shard';
 import type { FamilyResult, FamilyState, ShardOptions } from './shard';
 
 export type WorkerRequest =
-  | { readonly kind: 'run'; readonly flat: Float64Array; readonly iteration: number; readonly pes: PesOptions }
+  | { readonly kind: 'run'; readonly flat: Float64Array; readonly iteration: number; readonly config: EstimatorConfig }
   | { readonly kind: 'export' }
-  | { readonly kind: 'import'; readonly states: readonly FamilyState[]; readonly pes: PesOptions };
+  | { readonly kind: 'import'; readonly states: readonly FamilyState[]; readonly config: EstimatorConfig };
 
 export type WorkerReply = readonly FamilyResult[] | readonly FamilyState[] | undefined;
 
@@ -16,11 +16,11 @@ const shard = new Shard(workerData as ShardOptions);
 function reply(request: WorkerRequest): WorkerReply {
   switch (request.kind) {
     case 'run':
-      return shard.run(request.flat, request.iteration, request.pes);
+      return shard.run(request.flat, request.iteration, request.config);
     case 'export':
       return shard.exportState();
     case 'import':
-      shard.importState(request.states, request.pes);
+      shard.importState(request.states, request.config);
       return undefined;
   }
 }

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { Architecture } from '../optimizer/architecture';
 import { coordinatesOf } from '../problems/lanes/family';
 import { defaultCorpus } from './corpus';
-import type { PesOptions } from './pes';
+import type { EstimatorConfig } from './config';
 import type { FamilyResult, FamilyState, ShardOptions } from './shard';
 import type { WorkerReply, WorkerRequest } from './worker';
 
@@ -58,9 +57,10 @@ function ask(worker: Worker, request: WorkerRequest): Promise<WorkerReply> {
 export class MetaWorkers {
   private readonly workers: Worker[];
 
-  constructor(options: { readonly architecture: Architecture; readonly seed: number; readonly threads: number }) {
+  constructor(options: Omit<ShardOptions, 'families'> & { readonly threads: number }) {
     this.workers = divideFamilies(options.threads).map((families) => {
-      return startWorker({ architecture: options.architecture, seed: options.seed, families });
+      const { architecture, seed, phase, kind } = options;
+      return startWorker({ architecture, seed, phase, kind, families });
     });
   }
 
@@ -72,8 +72,8 @@ export class MetaWorkers {
   }
 
   /** One truncation of all families, in the order of the corpus. */
-  run(flat: Float64Array, iteration: number, pes: PesOptions): Promise<FamilyResult[]> {
-    return this.askAll({ kind: 'run', flat, iteration, pes });
+  run(flat: Float64Array, iteration: number, config: EstimatorConfig): Promise<FamilyResult[]> {
+    return this.askAll({ kind: 'run', flat, iteration, config });
   }
 
   /** State of all families between two truncations, in the order of the corpus. */
@@ -82,8 +82,8 @@ export class MetaWorkers {
   }
 
   /** @throws {RangeError} if a family's state is missing or does not fit */
-  async importState(states: readonly FamilyState[], pes: PesOptions): Promise<void> {
-    await this.askAll({ kind: 'import', states, pes });
+  async importState(states: readonly FamilyState[], config: EstimatorConfig): Promise<void> {
+    await this.askAll({ kind: 'import', states, config });
   }
 
   async close(): Promise<void> {

@@ -6,11 +6,16 @@ import { landscapeFamilies, landscapeFamily } from '../../lib/problems/families/
 import { MatrixProductAlgorithm } from '../../lib/problems/families/matrixProduct';
 import { MinMaxWell } from '../../lib/problems/families/minMaxWell';
 import { normFamily, ResidualNorm } from '../../lib/problems/families/norm';
-import { outwardSnakeFamily } from '../../lib/problems/families/outwardSnake';
+import { OutwardSnake, outwardSnakeFamily } from '../../lib/problems/families/outwardSnake';
 import { Quadratic, quadraticFamily } from '../../lib/problems/families/quadratic';
 import { Regression } from '../../lib/problems/families/regression';
 import { randomReluLabels } from '../../lib/problems/families/reluLabels';
-import { symmetricQuadraticFamily } from '../../lib/problems/families/symmetricQuadratics';
+import { SigmoidNetwork } from '../../lib/problems/families/sigmoidNetwork';
+import {
+  ProjectionQuadratic,
+  SumOfQuadratics,
+  symmetricQuadraticFamily,
+} from '../../lib/problems/families/symmetricQuadratics';
 import { createRandom } from '../../lib/random';
 
 describe('two-dimensional test functions', () => {
@@ -259,5 +264,36 @@ describe('data sets', () => {
       /samples\.labels\[1\]: expected less than 2, got 2/,
     );
     expect(() => new Regression('logistic', { samples, classes: 3 }, 1)).toThrow(/classes: expected 2/);
+  });
+});
+
+describe('impossible problems', () => {
+  const samples = { features: new Float32Array(6), featureCount: 2, labels: Uint8Array.of(0, 1, 0) };
+  it.each<[RegExp, () => unknown]>([
+    [/matrix: expected a multiple of 2 values, got 5/, () => new Quadratic(new Float32Array(5), new Float32Array(2))],
+    [
+      /matrix: expected a multiple of 2 values, got 3/,
+      () => new ResidualNorm(new Float32Array(3), new Float32Array(2), 2),
+    ],
+    [/size: expected a positive integer, got 2.5/, () => quadraticFamily(2.5)],
+    [/size: expected a positive integer, got 0/, () => normFamily(0, 2)],
+    [/links: expected a positive integer, got -1/, () => new DependencyChain(-1)],
+    [/size: expected a positive integer, got NaN/, () => new MinMaxWell(NaN)],
+    [/samples: expected a multiple of 3 values, got 4/, () => new OutwardSnake(3, new Float32Array(4), 1)],
+    [/batchSize: expected an integer from 1 to 2, got 3/, () => new SumOfQuadratics(2, new Float32Array(4), 3)],
+    [/batchSize: expected an integer from 1 to 2, got 0/, () => new ProjectionQuadratic(2, new Float32Array(4), 0)],
+    [/batchSize: expected an integer from 1 to 3, got 4/, () => new Regression('softmax', { samples, classes: 2 }, 4)],
+    [/hidden\[1\]: expected a positive integer, got 0/, () => new SigmoidNetwork(samples, [2, 0], 1)],
+    [
+      /samples\.features: expected 3 × 3 values, got 6/,
+      () => new SigmoidNetwork({ ...samples, featureCount: 3 }, [2], 1),
+    ],
+    [
+      /samples: expected a positive integer, got -5/,
+      () => gaussianClusters({ features: 3, samples: -5, classes: 2, separation: 1 }, createRandom(0)),
+    ],
+  ])('are refused: %s', (message, make) => {
+    expect(make).toThrow(RangeError);
+    expect(make).toThrow(message);
   });
 });

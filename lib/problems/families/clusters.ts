@@ -1,4 +1,5 @@
 import { permutation, type Random } from '../../random';
+import { checkPositiveInteger } from '../checks';
 import { addRowsTimes } from '../matrix';
 import type { ClassificationSamples } from '../mlp';
 
@@ -18,10 +19,13 @@ export interface ClusterOptions {
  * Gaussian clusters for classification, as scikit-learn's `make_classification` makes them when all features are
  * informative (Guyon 2003): centres on different corners of the cube ±separation, the normal samples of each cluster
  * multiplied by a random matrix uniform in ±1, a few labels wrong, everything in random order.
- * @throws {RangeError} if there are fewer corners than clusters
+ * @throws {RangeError} if a number is not a positive integer, or there are fewer corners than clusters
  */
 export function gaussianClusters(options: ClusterOptions, random: Random): ClassificationSamples {
   const { features: d, samples, classes, separation, clustersPerClass = 2, flip = 0.01 } = options;
+  for (const [name, value] of Object.entries({ features: d, samples, classes, clustersPerClass })) {
+    checkPositiveInteger(name, value);
+  }
   const clusters = classes * clustersPerClass;
   if (2 ** d < clusters) {
     throw new RangeError(

@@ -1,4 +1,5 @@
 import type { Random } from '../../random';
+import { checkPositiveInteger } from '../checks';
 import type { Family } from '../family';
 import { normalStart, type Objective } from '../objective';
 import type { ParameterShape } from '../problem';
@@ -18,6 +19,7 @@ export class DependencyChain implements Objective {
 
   /** @param links quotients; one coordinate more */
   constructor(readonly links: number) {
+    checkPositiveInteger('links', links);
     this.name = chainName(links);
     this.parameters = vector(links + 1);
   }

@@ -1,4 +1,5 @@
 import type { Random } from '../../random';
+import { checkPositiveInteger } from '../checks';
 import type { Family } from '../family';
 import { normalStart, type Objective } from '../objective';
 import type { ParameterShape } from '../problem';
@@ -17,6 +18,7 @@ export class MinMaxWell implements Objective {
   readonly batchSize = 0;
 
   constructor(readonly size: number) {
+    checkPositiveInteger('size', size);
     this.name = wellName(size);
     this.parameters = vector(size);
   }

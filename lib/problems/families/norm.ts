@@ -1,4 +1,5 @@
 import type { Random } from '../../random';
+import { checkPositiveInteger, rowsOf } from '../checks';
 import type { Family } from '../family';
 import { dot, multiply, multiplyTransposed, residuals } from '../matrix';
 import { normalStart, type Objective } from '../objective';
@@ -25,7 +26,7 @@ export class ResidualNorm implements Objective {
   /**
    * @param matrix [rows][columns]
    * @param target [rows]
-   * @throws {RangeError} if `power` is below 1
+   * @throws {RangeError} if `power` is below 1, or the matrix does not have so many rows
    */
   constructor(
     readonly matrix: Float32Array,
@@ -33,7 +34,7 @@ export class ResidualNorm implements Objective {
     readonly power: number,
   ) {
     if (!(power >= 1)) throw new RangeError(`power: expected at least 1, got ${power}`);
-    const columns = matrix.length / target.length;
+    const columns = rowsOf('matrix', matrix, target.length);
     this.name = normName(columns, power);
     this.parameters = vector(columns);
     this.rows = new Float64Array(target.length);
@@ -92,6 +93,7 @@ function normName(size: number, power: number): string {
 
 /** p-norms of `size` residuals in `size` dimensions, standard normal matrix and target. */
 export function normFamily(size: number, power: number): Family {
+  checkPositiveInteger('size', size);
   return {
     name: normName(size, power),
     parameters: vector(size),

@@ -1,4 +1,5 @@
 import type { Random } from '../../random';
+import { checkBatchSize, checkPositiveInteger, rowsOf } from '../checks';
 import type { Family } from '../family';
 import { dot } from '../matrix';
 import { normalStart, type Batch, type Objective } from '../objective';
@@ -20,13 +21,18 @@ export class OutwardSnake implements Objective {
   readonly sampleCount: number;
   private readonly moments: SecondMoments;
 
-  /** @param samples zeros and ones, [sampleCount][size] */
+  /**
+   * @param samples zeros and ones, [sampleCount][size]
+   * @throws {RangeError} if the samples are not so long, or fewer than a minibatch
+   */
   constructor(
     readonly size: number,
     readonly samples: Float32Array,
     readonly batchSize: number,
   ) {
-    this.sampleCount = samples.length / size;
+    checkPositiveInteger('size', size);
+    this.sampleCount = rowsOf('samples', samples, size);
+    checkBatchSize(batchSize, this.sampleCount);
     this.name = snakeName(size, this.sampleCount, batchSize);
     this.parameters = vector(size);
     this.moments = new SecondMoments(samples, size);

@@ -1,4 +1,5 @@
 import type { Random } from '../../random';
+import { checkPositiveInteger, rowsOf } from '../checks';
 import type { Family } from '../family';
 import { dot, multiply, multiplyTransposed, residuals } from '../matrix';
 import { normalStart, type Objective } from '../objective';
@@ -15,12 +16,13 @@ export class Quadratic implements Objective {
   /**
    * @param matrix W, [rows][columns]
    * @param target y, [rows]
+   * @throws {RangeError} if the matrix does not have so many rows
    */
   constructor(
     readonly matrix: Float32Array,
     readonly target: Float32Array,
   ) {
-    const columns = matrix.length / target.length;
+    const columns = rowsOf('matrix', matrix, target.length);
     this.name = `quadratic-${columns}`;
     this.parameters = vector(columns);
     this.rows = new Float64Array(target.length);
@@ -62,6 +64,7 @@ export function normalSystem(size: number, random: Random): { matrix: Float32Arr
 
 /** Quadratics in `size` dimensions with standard normal W and y. */
 export function quadraticFamily(size: number): Family {
+  checkPositiveInteger('size', size);
   return {
     name: `quadratic-${size}`,
     parameters: vector(size),

@@ -4,7 +4,7 @@ import type { ClassificationSamples } from '../mlp';
 import type { Batch, Objective } from '../objective';
 import type { ParameterShape } from '../problem';
 import { gaussianClusters, type ClusterOptions } from './clusters';
-import { addL2, L2_SCALE, scaledNormalStart } from './regularization';
+import { addL2, checkSamples, L2_SCALE, scaledNormalStart } from './classifier';
 
 /** `logistic`: one logit, two classes. `softmax`: a logit per class. */
 export type Link = 'logistic' | 'softmax';
@@ -30,7 +30,7 @@ export class Regression implements Objective {
   private readonly logits: Float64Array;
   private readonly tangents: Float64Array;
 
-  /** @throws {RangeError} if a label or the number of classes does not fit */
+  /** @throws {RangeError} if a label, the number of classes, the data or the minibatch does not fit */
   constructor(
     readonly link: Link,
     readonly data: RegressionData,
@@ -38,10 +38,7 @@ export class Regression implements Objective {
   ) {
     const { samples, classes } = data;
     if (link === 'logistic' && classes !== 2) throw new RangeError(`classes: expected 2 for a logit, got ${classes}`);
-    const wrong = samples.labels.findIndex((label) => label >= classes);
-    if (wrong >= 0) {
-      throw new RangeError(`samples.labels[${wrong}]: expected less than ${classes}, got ${samples.labels[wrong]}`);
-    }
+    checkSamples(samples, classes, batchSize);
     this.name = `${link}-regression-${samples.featureCount}`;
     this.sampleCount = samples.labels.length;
     this.outputs = link === 'logistic' ? 1 : classes;

@@ -1,4 +1,5 @@
 import type { Random } from '../../random';
+import { checkPositiveInteger } from '../checks';
 import { softmaxCrossEntropy } from '../dense';
 import type { Family } from '../family';
 import { addProduct, addProductTransposed, addTransposedProduct } from '../matrix';
@@ -6,7 +7,7 @@ import type { ClassificationSamples } from '../mlp';
 import { tensorsOf, type Batch, type Objective } from '../objective';
 import type { ParameterShape } from '../problem';
 import { randomReluLabels } from './reluLabels';
-import { addL2, L2_SCALE, scaledNormalStart } from './regularization';
+import { addL2, checkSamples, L2_SCALE, scaledNormalStart } from './classifier';
 
 const CLASSES = 2;
 
@@ -36,11 +37,14 @@ export class SigmoidNetwork implements Objective {
   /** One for the minibatches, one for all samples. */
   private readonly passes = new Map<number, Pass>();
 
+  /** @throws {RangeError} if a label, the data, a layer or the minibatch does not fit */
   constructor(
     readonly samples: ClassificationSamples,
     hidden: readonly number[],
     readonly batchSize: number,
   ) {
+    checkSamples(samples, CLASSES, batchSize);
+    hidden.forEach((units, layer) => checkPositiveInteger(`hidden[${layer}]`, units));
     this.name = networkName(samples.featureCount, hidden, batchSize);
     this.parameters = networkParameters(samples.featureCount, hidden);
     this.sampleCount = samples.labels.length;

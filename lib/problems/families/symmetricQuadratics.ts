@@ -1,4 +1,5 @@
 import type { Random } from '../../random';
+import { checkBatchSize, checkPositiveInteger, rowsOf } from '../checks';
 import type { Family } from '../family';
 import { normalStart, type Batch, type Objective } from '../objective';
 import type { ParameterShape } from '../problem';
@@ -19,13 +20,18 @@ export class SumOfQuadratics implements Objective {
   readonly sampleCount: number;
   private readonly mean: Float64Array;
 
-  /** @param samples pairs ±x, [sampleCount][size] */
+  /**
+   * @param samples pairs ±x, [sampleCount][size]
+   * @throws {RangeError} if the samples are not so long, or fewer than a minibatch
+   */
   constructor(
     readonly size: number,
     readonly samples: Float32Array,
     readonly batchSize: number,
   ) {
-    this.sampleCount = samples.length / size;
+    checkPositiveInteger('size', size);
+    this.sampleCount = rowsOf('samples', samples, size);
+    checkBatchSize(batchSize, this.sampleCount);
     this.name = quadraticsName('sum', size, this.sampleCount, batchSize);
     this.parameters = vector(size);
     this.mean = new Float64Array(size);
@@ -79,13 +85,18 @@ export class ProjectionQuadratic implements Objective {
   readonly sampleCount: number;
   private readonly moments: SecondMoments;
 
-  /** @param samples [sampleCount][size] */
+  /**
+   * @param samples [sampleCount][size]
+   * @throws {RangeError} if the samples are not so long, or fewer than a minibatch
+   */
   constructor(
     readonly size: number,
     readonly samples: Float32Array,
     readonly batchSize: number,
   ) {
-    this.sampleCount = samples.length / size;
+    checkPositiveInteger('size', size);
+    this.sampleCount = rowsOf('samples', samples, size);
+    checkBatchSize(batchSize, this.sampleCount);
     this.name = quadraticsName('projection', size, this.sampleCount, batchSize);
     this.parameters = vector(size);
     this.moments = new SecondMoments(samples, size);

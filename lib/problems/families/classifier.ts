@@ -1,4 +1,6 @@
 import type { Random } from '../../random';
+import { checkBatchSize } from '../checks';
+import type { ClassificationSamples } from '../mlp';
 import { sizeOf, type ParameterShape } from '../problem';
 
 /** Weight of the L2 regularisation of the classifiers, as in the released code. */
@@ -33,4 +35,19 @@ export function scaledNormalStart(parameters: readonly ParameterShape[], random:
       return Array.from({ length: sizeOf(parameter) }, () => scale * random.normal());
     }),
   );
+}
+
+/** @throws {RangeError} if features, labels, classes and the size of a minibatch do not fit each other */
+export function checkSamples(samples: ClassificationSamples, classes: number, batchSize: number): void {
+  const { features, featureCount, labels } = samples;
+  if (features.length !== labels.length * featureCount) {
+    throw new RangeError(
+      `samples.features: expected ${labels.length} × ${featureCount} values, got ${features.length}`,
+    );
+  }
+  const wrong = labels.findIndex((label) => label >= classes);
+  if (wrong >= 0) {
+    throw new RangeError(`samples.labels[${wrong}]: expected less than ${classes}, got ${labels[wrong]}`);
+  }
+  checkBatchSize(batchSize, labels.length);
 }

@@ -1,6 +1,8 @@
 import { DEFAULT_ARCHITECTURE, validateArchitecture } from '../optimizer/architecture';
 import type { Architecture } from '../optimizer/architecture';
 import type { BpttOptions } from './bptt';
+import { CORPUS_NAMES } from './corpus';
+import type { CorpusName } from './corpus';
 import { createMetaOptimizer } from './metaOptimizers';
 import type { MetaOptimizerConfig } from './metaOptimizers';
 import type { PesOptions } from './pes';
@@ -35,6 +37,7 @@ export interface MetaTrainingConfig {
   readonly architecture: Architecture;
   /** Of the initial meta-parameters, the problems and the perturbations. */
   readonly seed: number;
+  readonly corpus: CorpusName;
   readonly phases: readonly PhaseConfig[];
 }
 
@@ -50,6 +53,7 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
   // The absolute rate as an input, and a bound on it: started at a high rate, the optimizer sees it and cannot act on it.
   architecture: { ...DEFAULT_ARCHITECTURE, absoluteLearningRate: true, maxLogLearningRate: -3.5 },
   seed: 1,
+  corpus: 'default',
   phases: [
     {
       name: 'warm-start',
@@ -168,6 +172,7 @@ function checkPhase(name: string, phase: PhaseConfig): void {
 export function validateMetaTrainingConfig(config: MetaTrainingConfig): MetaTrainingConfig {
   const architecture = validateArchitecture(config.architecture);
   check('seed', config.seed, 'a whole number', Number.isSafeInteger(config.seed));
+  check('corpus', config.corpus, CORPUS_NAMES.join(' or '), CORPUS_NAMES.includes(config.corpus));
   check('phases', config.phases, 'a list of phases', Array.isArray(config.phases) && config.phases.length > 0);
   config.phases.forEach((phase, i) => checkPhase(`phases[${i}]`, phase));
   const phases = config.phases.map((phase) => {

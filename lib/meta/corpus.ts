@@ -2,11 +2,30 @@ import type { LaneFamily } from '../problems/lanes/family';
 import { Function2dFamily } from '../problems/lanes/functions2d';
 import { RegressionFamily } from '../problems/lanes/regression';
 import { ResidualFamily } from '../problems/lanes/residuals';
+import { ObjectiveLanes } from '../problems/lanes/objectiveFamily';
+import { paperCorpus } from '../problems/corpus';
 
 export interface CorpusEntry {
   readonly family: LaneFamily;
   /** Blocks of 16 problems, 8 antithetic pairs each. */
   readonly blocks: number;
+}
+
+/** Which problems to meta-train on. */
+export type CorpusName = 'default' | 'paper' | 'paper-with-networks';
+
+export const CORPUS_NAMES: readonly CorpusName[] = ['default', 'paper', 'paper-with-networks'];
+
+/**
+ * The families of a corpus, always in the same order: the default one, or every member of the paper's ensemble
+ * (`paperCorpus`), one block of each.
+ */
+export function corpusEntries(name: CorpusName): CorpusEntry[] {
+  if (name === 'default') return defaultCorpus();
+  const groups = paperCorpus({ networks: name === 'paper-with-networks' });
+  return groups.flatMap(({ families }) =>
+    families.map((family) => ({ family: new ObjectiveLanes(family), blocks: 1 })),
+  );
 }
 
 /** The families of the default meta-training, without a neural network among them. */

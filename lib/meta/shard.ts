@@ -3,8 +3,8 @@ import { NoiseTable } from '../problems/lanes/noise';
 import { createRandom } from '../random';
 import { BpttFamily } from './bptt';
 import type { EstimatorConfig } from './config';
-import { defaultCorpus } from './corpus';
-import type { CorpusEntry } from './corpus';
+import { corpusEntries } from './corpus';
+import type { CorpusEntry, CorpusName } from './corpus';
 import { EsFamily } from './es';
 import type { Estimator, EstimatorState, TruncationResult } from './estimator';
 import { PesFamily } from './pes';
@@ -12,6 +12,7 @@ import { PesFamily } from './pes';
 export interface ShardOptions {
   readonly architecture: Architecture;
   readonly seed: number;
+  readonly corpus: CorpusName;
   /** Index of the phase: each has problems of its own. */
   readonly phase: number;
   readonly kind: EstimatorConfig['kind'];
@@ -32,7 +33,7 @@ export interface FamilyState {
 }
 
 /** Families that a corpus may have. Seeds and streams of random numbers are counted in these. */
-const MOST_FAMILIES = 64;
+const MOST_FAMILIES = 256;
 const FIRST_STREAM = 1000;
 
 /** Seed of a family's trajectories. */
@@ -51,7 +52,7 @@ export class Shard {
 
   constructor(private readonly options: ShardOptions) {
     const table = new NoiseTable(options.seed);
-    const corpus = defaultCorpus();
+    const corpus = corpusEntries(options.corpus);
     this.families = options.families.map((index) => ({
       index,
       estimator: createEstimator(options, corpus[index], index, table),

@@ -67,7 +67,7 @@ function estimatorAt({ estimator, horizonGrowth, iterations }: PhaseConfig, iter
 export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Array> {
   const { resume } = options;
   const config = validateMetaTrainingConfig(resume?.config ?? options.config);
-  const { architecture, seed, phases } = config;
+  const { architecture, seed, corpus, phases } = config;
   const flat = (resume?.flat ?? options.start ?? flatten(initialWeights(architecture, seed))).slice();
   const average = (resume?.average ?? flat).slice();
   const started = performance.now() - 1000 * (resume?.seconds ?? 0);
@@ -80,7 +80,7 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
     if (resumed) metaOptimizer.importState(resumed.metaOptimizer);
     else flat.set(average);
     const { kind } = phase.estimator;
-    const workers = new MetaWorkers({ architecture, seed, phase: index, kind, threads: options.threads });
+    const workers = new MetaWorkers({ architecture, seed, corpus, phase: index, kind, threads: options.threads });
     try {
       const first = resumed?.iteration ?? 0;
       if (resumed && first > 0) await workers.importState(resumed.families, estimatorAt(phase, first));

@@ -2,14 +2,15 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { coordinatesOf } from '../problems/lanes/family';
-import { defaultCorpus } from './corpus';
+import { corpusEntries } from './corpus';
+import type { CorpusName } from './corpus';
 import type { EstimatorConfig } from './config';
 import type { FamilyResult, FamilyState, ShardOptions } from './shard';
 import type { WorkerReply, WorkerRequest } from './worker';
 
 /** Divides the families among threads, the most expensive first, each to the thread with the least to do. */
-export function divideFamilies(threads: number): number[][] {
-  const work = defaultCorpus().map(({ family, blocks }, index) => ({
+export function divideFamilies(threads: number, corpus: CorpusName): number[][] {
+  const work = corpusEntries(corpus).map(({ family, blocks }, index) => ({
     index,
     // A tensor's step costs about as much as seven coordinates'.
     cost: blocks * (coordinatesOf(family) + 7 * family.lengths.length),
@@ -58,9 +59,9 @@ export class MetaWorkers {
   private readonly workers: Worker[];
 
   constructor(options: Omit<ShardOptions, 'families'> & { readonly threads: number }) {
-    this.workers = divideFamilies(options.threads).map((families) => {
-      const { architecture, seed, phase, kind } = options;
-      return startWorker({ architecture, seed, phase, kind, families });
+    this.workers = divideFamilies(options.threads, options.corpus).map((families) => {
+      const { architecture, seed, corpus, phase, kind } = options;
+      return startWorker({ architecture, seed, corpus, phase, kind, families });
     });
   }
 

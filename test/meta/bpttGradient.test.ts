@@ -3,11 +3,16 @@ import { BpttFamily } from '../../lib/meta/bptt';
 import type { BpttOptions } from '../../lib/meta/bptt';
 import { DEFAULT_ARCHITECTURE } from '../../lib/optimizer/architecture';
 import type { Architecture } from '../../lib/optimizer/architecture';
+import { mapFamily } from '../../lib/problems/family';
+import { quadraticFamily } from '../../lib/problems/families/quadratic';
+import { regressionFamily } from '../../lib/problems/families/regression';
 import type { LaneFamily } from '../../lib/problems/lanes/family';
 import { Function2dFamily } from '../../lib/problems/lanes/functions2d';
 import { NoiseTable } from '../../lib/problems/lanes/noise';
+import { ObjectiveLanes } from '../../lib/problems/lanes/objectiveFamily';
 import { RegressionFamily } from '../../lib/problems/lanes/regression';
 import { ResidualFamily } from '../../lib/problems/lanes/residuals';
+import { sparseGradients } from '../../lib/problems/transforms/sparse';
 import { createRandom } from '../../lib/random';
 import { BPTT_OPTIONS, perturbedWeights } from './setup';
 
@@ -17,6 +22,16 @@ const families: readonly LaneFamily[] = [
   new RegressionFamily('softmax', 'softmax', { inputs: 3, outputs: 3, samples: 20, batchSize: 4 }, 1),
   new RegressionFamily('linear', 'linear', { inputs: 3, outputs: 2, samples: 20, batchSize: 4 }, 1),
   new Function2dFamily('sum-2d', 'sum', 1),
+  new ObjectiveLanes(
+    mapFamily('sparse', quadraticFamily(4), (objective) => sparseGradients(objective, 0.5)),
+    {
+      noiseProbability: 0.5,
+      sparseProbability: 0.5,
+    },
+  ),
+  new ObjectiveLanes(
+    regressionFamily({ link: 'softmax', features: 4, separation: 1.5, samples: 20, batchSize: 4, classes: 2 }),
+  ),
 ];
 
 /** An architecture drawn at random: every level, number of timescales and optional input comes up. */

@@ -150,6 +150,19 @@ describe('truncated back-propagation in lanes', () => {
     }
   });
 
+  it('holds little memory on a long truncation', () => {
+    const steps = 800;
+    const options: BpttOptions = { ...BPTT_OPTIONS, truncation: steps, horizon: [1000, 1000] };
+    const estimator = create(corpus[1]);
+    estimator.begin(createRandom(1), options);
+    const stateBytes = estimator.exportState()['state'].byteLength;
+    const before = process.memoryUsage().arrayBuffers;
+    estimator.run(flat, createRandom(2), options);
+    const held = process.memoryUsage().arrayBuffers - before;
+    expect(held).toBeGreaterThan(2 * Math.sqrt(steps) * stateBytes);
+    expect(held).toBeLessThan(4 * Math.sqrt(steps) * stateBytes);
+  });
+
   it('draws the lengths of truncations with heavy-tailed horizons', () => {
     const options: BpttOptions = { ...BPTT_OPTIONS, horizon: { ...PAPER_HORIZON, steps: 10, shortest: 5 } };
     const estimator = create(corpus[6]);

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { isGivenUp, metaLossOf, metaSlopeOf } from '../../lib/meta/metaObjective';
+import { metaLoss } from '../../lib/meta/pes';
+
+const VALUES = [0, 1e-9, 1e-3, 0.5, 2, 30, 900, 1090, 1110, 1e6, Infinity, NaN, -1];
+
+describe('meta-objectives', () => {
+  it('log: ln(f/f₀ + 1e-6), at most 7, the same for all estimators', () => {
+    expect(metaLossOf('log', 0.5, 2)).toBeCloseTo(Math.log(0.25 + 1e-6), 12);
+    for (const value of VALUES) {
+      for (const start of [1e-20, 1, 40]) expect(metaLossOf('log', value, start)).toBe(metaLoss(value, start));
+    }
+    expect(metaLossOf('log', NaN, 1)).toBe(7);
+  });
+
+  it('linear: f/f₀, at most e⁷', () => {
+    expect(metaLossOf('linear', 3, 2)).toBe(1.5);
+    expect(metaLossOf('linear', 1e9, 2)).toBe(Math.exp(7));
+    expect(metaLossOf('linear', NaN, 2)).toBe(Math.exp(7));
+  });
+
+  it.each(['log', 'linear'] as const)('%s: the slope is the derivative, 0 at the bounds', (objective) => {
+    for (const value of VALUES) {
+      const start = 1.5;
+      const h = 1e-6 * Math.max(value, 1e-3);
+      const difference = (metaLossOf(objective, value + h, start) - metaLossOf(objective, value - h, start)) / (2 * h);
+      const slope = metaSlopeOf(objective, value, start);
+      if (value > 0 && value < 1640) expect(slope / difference).toBeCloseTo(1, 5);
+      else if (value !== 0) expect(slope).toBe(0);
+    }
+  });
+
+  it('give up problems near the bound or without a number', () => {
+    expect(isGivenUp(1000, 1)).toBe(false);
+    expect([1095, 1e9, NaN, Infinity].every((value) => isGivenUp(value, 1))).toBe(true);
+  });
+});

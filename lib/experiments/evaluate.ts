@@ -1,6 +1,6 @@
-import { createOptimizer } from '../optimizer/optimizer';
 import type { OptimizerOptions } from '../optimizer/options';
 import { adam, type MakeOptimizer } from './baselines';
+import { learnedOptimizer } from './learned';
 import { formatLoss, formatRate, formatRatio } from './format';
 import { median, worst } from './statistics';
 import type { Suite } from './suites';
@@ -109,14 +109,11 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   };
 
   const optimizerOptions = { initialLearningRate: EVALUATION_LEARNING_RATE, ...options.optimizer };
-  const learned = await runAll('learned optimizer', optimizerOptions.initialLearningRate, (parameters) => {
-    const optimizer = createOptimizer([...parameters], optimizerOptions);
-    return {
-      step: (gradients) => void optimizer.step([...gradients]),
-      evaluationParameters: () => optimizer.evaluationParameters(),
-      dispose: () => optimizer.dispose(),
-    };
-  });
+  const learned = await runAll(
+    'learned optimizer',
+    optimizerOptions.initialLearningRate,
+    learnedOptimizer(optimizerOptions),
+  );
   const adams: OptimizerResult[] = [];
   for (const learningRate of TUNING_RATES) adams.push(await runAll('Adam', learningRate, adam({ learningRate })));
   const usual = adams.find((result) => result.learningRate === USUAL_ADAM_RATE)!;

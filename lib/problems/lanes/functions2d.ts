@@ -167,6 +167,20 @@ function start(f: Function2d, random: Random): [number, number] {
   return [0, 1].map((i) => f.low[i] + (f.high[i] - f.low[i]) * random.uniform()) as [number, number];
 }
 
+/**
+ * Writes the product of a function's Hessian with (u, v) into `out`: the central difference of its gradient, which is
+ * computed in double precision whatever the lanes are in. Relative error about 1e-9.
+ */
+function hessianProduct(f: Function2d, x: number, y: number, u: number, v: number, out: [number, number]): void {
+  const length = Math.max(Math.abs(u), Math.abs(v));
+  const h = length > 0 ? (1e-5 * (1 + Math.max(Math.abs(x), Math.abs(y)))) / length : 1;
+  f.evaluate(x + h * u, y + h * v, out);
+  const [p, q] = out;
+  f.evaluate(x - h * u, y - h * v, out);
+  out[0] = (p - out[0]) / (2 * h);
+  out[1] = (q - out[1]) / (2 * h);
+}
+
 class SingleMembers implements LaneMembers {
   private readonly chosen: Uint8Array;
   private readonly slope: [number, number] = [0, 0];
@@ -198,6 +212,19 @@ class SingleMembers implements LaneMembers {
         if (gradient === null) continue;
         gradient[k] = slope[0];
         gradient[k + width] = slope[1];
+      }
+    }
+  }
+
+  hessianVectorProduct(theta: FloatArray, vector: FloatArray, product: FloatArray): void {
+    const { width, slope } = this;
+    for (let b = 0; b < this.blocks; b++) {
+      for (let lane = 0; lane < width; lane++) {
+        const k = b * 2 * width + lane;
+        const f = FUNCTIONS_2D[this.chosen[b * width + lane]];
+        hessianProduct(f, theta[k], theta[k + width], vector[k], vector[k + width], slope);
+        product[k] = slope[0];
+        product[k + width] = slope[1];
       }
     }
   }
@@ -253,6 +280,38 @@ class SumMembers implements LaneMembers {
         if (gradient === null || c === 0) continue;
         const chain = (c / (sum + c)) ** 2;
         for (let i = 0; i < 2 * F; i++) gradient[base + i * width + lane] *= chain;
+      }
+    }
+  }
+
+  hessianVectorProduct(theta: FloatArray, vector: FloatArray, product: FloatArray): void {
+    const { width, slope } = this;
+    const F = FUNCTIONS_2D.length;
+    const gradient = new Float64Array(2 * F);
+    for (let b = 0; b < this.blocks; b++) {
+      for (let lane = 0; lane < width; lane++) {
+        const base = b * 2 * F * width + lane;
+        let [sum, along] = [0, 0];
+        for (let i = 0; i < F; i++) {
+          const k = base + 2 * i * width;
+          const weight = this.weights[(b * F + i) * width + lane];
+          sum += weight * FUNCTIONS_2D[i].evaluate(theta[k], theta[k + width], slope);
+          for (const j of [0, 1]) {
+            gradient[2 * i + j] = weight * slope[j];
+            along += gradient[2 * i + j] * vector[k + j * width];
+          }
+          hessianProduct(FUNCTIONS_2D[i], theta[k], theta[k + width], vector[k], vector[k + width], slope);
+          for (const j of [0, 1]) product[k + j * width] = weight * slope[j];
+        }
+        const c = this.ceiling[b * width + lane];
+        if (c === 0) continue;
+        // c·s/(s + c): first and second derivative with respect to s.
+        const first = (c / (sum + c)) ** 2;
+        const second = (-2 * c * c) / (sum + c) ** 3;
+        for (let i = 0; i < 2 * F; i++) {
+          const k = base + i * width;
+          product[k] = first * product[k] + second * along * gradient[i];
+        }
       }
     }
   }

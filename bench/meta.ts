@@ -35,7 +35,7 @@ function typescriptError(): number {
   );
 }
 
-/** The mix in turns with JAX: the engine's rounds, a JAX run, and so on; JAX compiles before. */
+/** The mix in turns with JAX: the engine's rounds, a JAX run, and so on. JAX compiles before it measures. */
 async function measureMixWithJax(options: Options, count: number, threads: Threads, cache: string): Promise<Row[]> {
   const pinning = pinTo(count);
   if (options.jax === undefined || pinning === null) {
@@ -45,17 +45,16 @@ async function measureMixWithJax(options: Options, count: number, threads: Threa
   const jax = { python: options.python, script: resolve(options.jax), cache, pinning };
   const subjects = (['pes', 'bptt'] as const).filter((subject) => options.only.includes(subject));
   const seconds = Math.max(5, 4 * options.seconds);
-  for (const subject of subjects) {
-    say(`  JAX compiles ${DESCRIPTIONS[subject]} (${pinning.description})`);
-    await runJax(jax, subject, 1);
-  }
   const samples = new Map<string, Sample[]>();
   const keep = (key: string, sample: Sample): void => void samples.set(key, [...(samples.get(key) ?? []), sample]);
   for (let round = 0; round < 2; round++) {
     for (const { subject, samples: own } of await measureFamily(threads, count, 'mix', options.only, options)) {
       own.forEach((sample) => keep(`native ${subject}`, sample));
     }
-    for (const subject of subjects) keep(`jax ${subject}`, await runJax(jax, subject, seconds));
+    for (const subject of subjects) {
+      say(`  JAX, ${DESCRIPTIONS[subject]} (${pinning.description})`);
+      keep(`jax ${subject}`, await runJax(jax, subject, seconds));
+    }
   }
   return [...samples].map(([key, all]) => {
     const [engine, subject] = key.split(' ') as [Row['engine'], Subject];

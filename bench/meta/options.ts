@@ -26,7 +26,7 @@ brackets, per second of processor time: on a machine that others use too, the la
 thread has a copy of the family; the mix (the default corpus) is divided among them as in meta-training.
 
 --jax measures the JAX implementation of the same estimators beside it, between two turns of the mix, held to as many cores.
-Its first runs compile, for minutes, and are not measured; JAX_COMPILATION_CACHE_DIR keeps what they made. Its mix has the same families in other proportions: the line
+Every run compiles before it measures, for minutes; compiled code is kept, in JAX_COMPILATION_CACHE_DIR where that is set. Its mix has the same families in other proportions: the line
 "JAX mix" gives this engine's rate for those, from the figures of the families.
 
 Exit codes: 0 done, 1 a result was wrong or a process failed, 2 wrong command line.

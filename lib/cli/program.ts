@@ -3,6 +3,7 @@ import { info } from '../optimizer/info';
 import { addDemoCommand } from './commands/demo';
 import { addEvaluateCommand } from './commands/evaluate';
 import { addInfoCommand } from './commands/info';
+import { addMetaTrainCommand } from './commands/metaTrain';
 import { addPresetsCommand } from './commands/presets';
 import type { Context } from './context';
 
@@ -12,6 +13,7 @@ Start here:
   $ learned-optimizer evaluate --expect-median 1e-4     check the final loss over five seeds
   $ learned-optimizer info                              which instruction set and how many threads are in use
   $ learned-optimizer presets                           the weights that ship
+  $ learned-optimizer meta-train --minutes 10           an optimizer of your own
 
 Every command prints results to standard output and progress to standard error; with --json, results are one JSON document, errors too.
 
@@ -41,6 +43,7 @@ export function createProgram(context: Context): Command {
   addEvaluateCommand(program, context);
   addInfoCommand(program, context);
   addPresetsCommand(program, context);
+  addMetaTrainCommand(program, context);
   return program;
 }
 

@@ -7,6 +7,7 @@ import { loadCheckpoint, saveCheckpoint } from './checkpoint';
 import type { Checkpoint } from './checkpoint';
 import { totalIterations } from './config';
 import type { MetaTrainingConfig } from './config';
+import { EventFile } from './eventFile';
 import { unflatten } from './flat';
 import { iterationsBefore, metaTrain } from './trainer';
 import type { MetaTrainingProgress } from './trainer';
@@ -15,6 +16,7 @@ import type { MetaTrainingProgress } from './trainer';
 export const RUN_FILES = {
   config: 'config.json',
   log: 'log.jsonl',
+  events: 'events',
   checkpoint: 'checkpoint.safetensors',
   snapshots: 'snapshots',
   best: 'best.safetensors',
@@ -104,6 +106,16 @@ class Accumulator {
   }
 }
 
+/** What TensorBoard shows of a line of the log. */
+function curvesOf({ losses, validation, ...entry }: LogEntry): Record<string, number> {
+  const { rate, gradientNorm, failures, longestHorizon, innerSteps } = entry;
+  const curves: Record<string, number> = { rate, gradientNorm, failures, innerSteps };
+  if (longestHorizon !== undefined) curves['longestHorizon'] = longestHorizon;
+  if (validation) curves['validation'] = validation.score;
+  for (const [family, loss] of Object.entries(losses)) curves[`meta-loss/${family}`] = loss;
+  return curves;
+}
+
 /** The lines of a run's log, none where there is no log. A last line that was cut off by a kill is left out. */
 export function readLog(folder: string): LogEntry[] {
   const file = join(folder, RUN_FILES.log);
@@ -155,6 +167,7 @@ export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
   const resume = openRun(options);
   const config = resume?.config ?? options.config;
   const since = new Accumulator();
+  const events = new EventFile(join(folder, RUN_FILES.events));
   let lastCheckpoint = performance.now();
   const average = await metaTrain({
     config,
@@ -164,7 +177,8 @@ export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
       const { iteration, phase, seconds, innerSteps, rate, gradientNorm, longestHorizon } = progress;
       since.add(progress);
       const isLast = iteration === totalIterations(config);
-      if (iteration % options.logEvery === 0 || isLast) {
+      const logged = iteration % options.logEvery === 0 || isLast;
+      if (logged) {
         let validation: Validation | undefined;
         if (iteration % options.snapshotEvery === 0 || isLast) {
           const weights = weightsOf(config, progress.average, iteration);
@@ -183,10 +197,12 @@ export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
           validation,
         };
         appendFileSync(join(folder, RUN_FILES.log), `${JSON.stringify(entry)}\n`);
+        events.scalars(iteration, curvesOf(entry));
         options.onLog?.(entry);
       }
       options.onProgress?.(progress);
-      const due = performance.now() - lastCheckpoint >= 1000 * options.checkpointSeconds;
+      // With a line of the log, so that a resumed run logs the same.
+      const due = logged && performance.now() - lastCheckpoint >= 1000 * options.checkpointSeconds;
       if (due || isLast || options.signal?.aborted) {
         saveCheckpoint(join(folder, RUN_FILES.checkpoint), await progress.checkpoint());
         lastCheckpoint = performance.now();

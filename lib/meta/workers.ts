@@ -9,7 +9,7 @@ import type { FamilyResult, FamilyState, ShardOptions } from './shard';
 import type { WorkerReply, WorkerRequest } from './worker';
 
 /** Divides the families among threads, the most expensive first, each to the thread with the least to do. */
-export function divideFamilies(threads: number, corpus: CorpusName): number[][] {
+export function divideFamilies(threads: number, corpus: CorpusName = 'default'): number[][] {
   const work = corpusEntries(corpus).map(({ family, blocks }, index) => ({
     index,
     // A tensor's step costs about as much as seven coordinates'.

@@ -20,7 +20,8 @@ const options = (name: string, more: Partial<RunOptions> = {}): RunOptions => ({
 });
 const finalBytes = (name: string): Buffer => readFileSync(join(root, name, RUN_FILES.final));
 /** What a log says but for the clock and validation. */
-const logged = (name: string): unknown[] => readLog(join(root, name)).map((entry) => ({ ...entry, seconds: 0, validation: undefined }));
+const logged = (name: string): unknown[] =>
+  readLog(join(root, name)).map((entry) => ({ ...entry, seconds: 0, validation: undefined }));
 
 describe('a meta-training run', () => {
   it('gives the same bits with one thread and with two', async () => {

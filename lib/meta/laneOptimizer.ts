@@ -37,6 +37,11 @@ export class LaneOptimizer {
     this.states.readTheta(this.state, theta);
   }
 
+  /** The points at which the next gradients are wanted: φ with attention, else θ; like θ. */
+  readPoint(point: Float32Array): void {
+    this.states.readPoint(this.state, point);
+  }
+
   /** Sets θ of one lane from `theta`, [blocks][coordinates][width]. */
   writeTheta(block: number, lane: number, theta: Float32Array): void {
     this.states.writeTheta(this.state, block, lane, theta);

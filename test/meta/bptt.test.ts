@@ -32,7 +32,7 @@ describe('truncated back-propagation in lanes', () => {
         const options = { ...BPTT_OPTIONS, stopMultiplier: 1.5, checkpointInterval, secondDerivatives };
         const estimator = create(family);
         estimator.begin(createRandom(1), options);
-        return { results: walk(estimator, options, 0, 3), state: estimator.exportState() };
+        return { results: walk(estimator, options, 0, 2), state: estimator.exportState() };
       };
       for (const secondDerivatives of [false, true]) {
         const whole = run(undefined, secondDerivatives);
@@ -47,13 +47,13 @@ describe('truncated back-propagation in lanes', () => {
     for (const family of quick) {
       const estimator = create(family);
       estimator.begin(createRandom(1), BPTT_OPTIONS);
-      walk(estimator, BPTT_OPTIONS, 0, 3);
+      walk(estimator, BPTT_OPTIONS, 0, 2);
       const state = estimator.exportState();
-      const rest = walk(estimator, BPTT_OPTIONS, 3, 7);
+      const rest = walk(estimator, BPTT_OPTIONS, 2, 5);
       const other = create(family);
       other.importState(state, BPTT_OPTIONS);
       expect(other.exportState()).toEqual(state);
-      expect(walk(other, BPTT_OPTIONS, 3, 7), family.name).toEqual(rest);
+      expect(walk(other, BPTT_OPTIONS, 2, 5), family.name).toEqual(rest);
     }
   });
 
@@ -152,19 +152,6 @@ describe('truncated back-propagation in lanes', () => {
         expect(error).toBeLessThan(secondDerivatives ? 1e-3 : 1e-4);
       }
     }
-  });
-
-  it('holds little memory on a long truncation', () => {
-    const steps = 800;
-    const options: BpttOptions = { ...BPTT_OPTIONS, truncation: steps, horizon: [1000, 1000] };
-    const estimator = create(corpus[1]);
-    estimator.begin(createRandom(1), options);
-    const stateBytes = estimator.exportState()['state'].byteLength;
-    const before = process.memoryUsage().arrayBuffers;
-    estimator.run(flat, createRandom(2), options);
-    const held = process.memoryUsage().arrayBuffers - before;
-    expect(held).toBeGreaterThan(2 * Math.sqrt(steps) * stateBytes);
-    expect(held).toBeLessThan(4 * Math.sqrt(steps) * stateBytes);
   });
 
   it('draws the lengths of truncations with heavy-tailed horizons', () => {

@@ -23,6 +23,8 @@ export { gaussianClusters } from './families/clusters';
 export type { ClusterOptions } from './families/clusters';
 export { DependencyChain, dependencyChainFamily } from './families/dependencyChain';
 export { Landscape, landscapeFamilies, landscapeFamily } from './families/landscapes';
+export type { Hessian } from './families/landscapes';
+export type { Function2d } from './lanes/functions2d';
 export { MatrixProductAlgorithm, matrixProductFamily } from './families/matrixProduct';
 export { MinMaxWell, minMaxWellFamily } from './families/minMaxWell';
 export { normFamily, ResidualNorm } from './families/norm';

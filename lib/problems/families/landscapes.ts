@@ -6,7 +6,7 @@ import type { ParameterShape } from '../problem';
 import { vector } from './quadratic';
 
 /** ∂²f/∂x², ∂²f/∂x∂y, ∂²f/∂y² */
-type Hessian = (x: number, y: number) => readonly [number, number, number];
+export type Hessian = (x: number, y: number) => readonly [number, number, number];
 
 const { PI, cos, exp, sin, sqrt } = Math;
 

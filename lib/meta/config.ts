@@ -34,6 +34,9 @@ export interface PhaseConfig {
 
 /** Everything that determines the result of a meta-training run. It is stored in every checkpoint and in the weights. */
 export interface MetaTrainingConfig {
+  /** Of the weights, for people. */
+  readonly name?: string;
+  readonly description?: string;
   readonly architecture: Architecture;
   /** Of the initial meta-parameters, the problems and the perturbations. */
   readonly seed: number;

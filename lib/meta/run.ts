@@ -78,8 +78,8 @@ function snapshotPath(folder: string, iteration: number): string {
 /** Weights of a run as they are written to files. */
 function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration: number): Weights {
   return unflatten(config.architecture, average, {
-    name: `iteration-${iteration}`,
-    description: 'Meta-trained on small synthetic problems, without a neural network among them.',
+    name: config.name ?? `iteration-${iteration}`,
+    description: config.description ?? `Meta-trained on the corpus "${config.corpus}".`,
     provenance: JSON.stringify({ iteration, config }),
     initialLearningRate: 1e-3,
   });

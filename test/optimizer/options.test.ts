@@ -12,7 +12,11 @@ describe('createOptimizer refuses', () => {
   it.each<[AnyOptions, ErrorConstructor, RegExp]>([
     [{ preset: 5 }, TypeError, /^preset: expected the name of a preset or the path .*, got 5$/],
     [{ preset: new Uint8Array(8) }, TypeError, /^preset: expected the name .*, got an object$/],
-    [{ preset: 'adam' }, RangeError, /^preset: expected one of prototype, rmsprop-like, or the path .*, got 'adam'$/],
+    [
+      { preset: 'adam' },
+      RangeError,
+      /^preset: expected one of hrnn-1, prototype, rmsprop-like, or the path .*, got 'adam'$/,
+    ],
     [{ weights: {} }, TypeError, /^weights: expected weights made by loadWeights, got an object$/],
     [{ weights: 'prototype' }, TypeError, /^weights: expected weights made by loadWeights, got 'prototype'$/],
     [{ weights: null }, TypeError, /^weights: expected weights made by loadWeights, got null$/],
@@ -61,8 +65,8 @@ describe('createOptimizer refuses', () => {
 describe('options', () => {
   it('are completed with the defaults and can be read back', () => {
     expect(createOptimizer([normals(4, 1)]).options).toEqual({
-      weights: loadWeights('prototype'),
-      preset: 'prototype',
+      weights: loadWeights('hrnn-1'),
+      preset: 'hrnn-1',
       initialLearningRate: 1e-3,
       learningRateMultiplier: 1,
       weightDecay: 0,
@@ -84,11 +88,18 @@ describe('options', () => {
   });
 
   it('initialLearningRate is where every learning rate starts', () => {
-    const { tensors } = decodeSafetensors(run(0, { initialLearningRate: 0.25 }).optimizer.saveState());
+    const { tensors } = decodeSafetensors(run(0, { initialLearningRate: 0.02 }).optimizer.saveState());
     for (const i of SIZES.keys()) {
       const rates = tensors.get(`${i}.logLearningRate`)!.data as Float32Array;
-      expect([...rates]).toEqual(Array(SIZES[i]).fill(Math.fround(Math.log(0.25))));
+      expect([...rates]).toEqual(Array(SIZES[i]).fill(Math.fround(Math.log(0.02))));
     }
+  });
+
+  it('initialLearningRate above what the weights allow starts at the highest they allow', () => {
+    const { maxLogLearningRate } = loadWeights('hrnn-1').architecture;
+    const optimizer = run(0, { preset: 'hrnn-1', initialLearningRate: 1 }).optimizer;
+    const rates = decodeSafetensors(optimizer.saveState()).tensors.get('0.logLearningRate')!.data as Float32Array;
+    expect(rates[0]).toBe(maxLogLearningRate);
   });
 });
 

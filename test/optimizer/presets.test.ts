@@ -17,10 +17,9 @@ const presetFile = (name: string): Buffer => readFileSync(join(packageRoot, 'wei
 describe('presets', () => {
   it('name the default first, each with description and provenance', () => {
     const list = presets();
-    expect(list.map(({ name }) => name).sort()).toEqual(['prototype', 'rmsprop-like']);
-    expect(list[0]).toMatchObject({ name: 'prototype', isDefault: true, metaParameters: 8349 });
+    expect(list.map(({ name }) => name).sort()).toEqual(['hrnn-1', 'prototype', 'rmsprop-like']);
+    expect(list[0]).toMatchObject({ name: 'hrnn-1', isDefault: true, metaParameters: 8439 });
     for (const { description, provenance } of list) expect(description.length * provenance.length).toBeGreaterThan(0);
-    expect(list[0].description).toMatch(/Provisional/);
   });
 
   it.each([
@@ -77,7 +76,9 @@ describe('loadWeights', () => {
   });
 
   it('says what it expected of a name, a type or a file', () => {
-    expect(() => loadWeights('nobody')).toThrow(/preset: expected one of prototype, rmsprop-like, or the path of/);
+    expect(() => loadWeights('nobody')).toThrow(
+      /preset: expected one of hrnn-1, prototype, rmsprop-like, or the path of/,
+    );
     expect(() => loadWeights(7 as never)).toThrow(/source: expected a preset name, a path or bytes, got number/);
     expect(() => loadWeights(join(folder, 'missing.safetensors'))).toThrow(/missing.safetensors/);
     writeFileSync(join(folder, 'text.safetensors'), 'hello, I am no weights file');

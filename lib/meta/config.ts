@@ -38,6 +38,11 @@ export interface MetaTrainingConfig {
   readonly name?: string;
   readonly description?: string;
   readonly architecture: Architecture;
+  /**
+   * Bound of η in the weights that are written; default: the architecture's. Problems of the corpus bear higher rates than
+   * networks do.
+   */
+  readonly weightsMaxLogLearningRate?: number;
   /** Of the initial meta-parameters, the problems and the perturbations. */
   readonly seed: number;
   readonly corpus: CorpusName;
@@ -174,6 +179,8 @@ function checkPhase(name: string, phase: PhaseConfig): void {
  */
 export function validateMetaTrainingConfig(config: MetaTrainingConfig): MetaTrainingConfig {
   const architecture = validateArchitecture(config.architecture);
+  const bound = config.weightsMaxLogLearningRate ?? architecture.maxLogLearningRate;
+  validateArchitecture({ ...architecture, maxLogLearningRate: bound });
   check('seed', config.seed, 'a whole number', Number.isSafeInteger(config.seed));
   check('corpus', config.corpus, CORPUS_NAMES.join(' or '), CORPUS_NAMES.includes(config.corpus));
   check('phases', config.phases, 'a list of phases', Array.isArray(config.phases) && config.phases.length > 0);

@@ -77,7 +77,12 @@ function snapshotPath(folder: string, iteration: number): string {
 
 /** Weights of a run as they are written to files. */
 function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration: number): Weights {
-  return unflatten(config.architecture, average, {
+  const { maxLogLearningRate } = config.architecture;
+  const architecture = {
+    ...config.architecture,
+    maxLogLearningRate: config.weightsMaxLogLearningRate ?? maxLogLearningRate,
+  };
+  return unflatten(architecture, average, {
     name: config.name ?? `iteration-${iteration}`,
     description: config.description ?? `Meta-trained on the corpus "${config.corpus}".`,
     provenance: JSON.stringify({ iteration, config }),

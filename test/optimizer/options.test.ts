@@ -88,10 +88,10 @@ describe('options', () => {
   });
 
   it('initialLearningRate is where every learning rate starts', () => {
-    const { tensors } = decodeSafetensors(run(0, { initialLearningRate: 0.02 }).optimizer.saveState());
+    const { tensors } = decodeSafetensors(run(0, { initialLearningRate: 1e-4 }).optimizer.saveState());
     for (const i of SIZES.keys()) {
       const rates = tensors.get(`${i}.logLearningRate`)!.data as Float32Array;
-      expect([...rates]).toEqual(Array(SIZES[i]).fill(Math.fround(Math.log(0.02))));
+      expect([...rates]).toEqual(Array(SIZES[i]).fill(Math.fround(Math.log(1e-4))));
     }
   });
 

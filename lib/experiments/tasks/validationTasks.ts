@@ -5,6 +5,7 @@ import { DenseLayer } from '../../problems/network/denseLayer';
 import type { Layer } from '../../problems/network/layer';
 import { denseLayers } from '../../problems/network/layers';
 import { Network } from '../../problems/network/network';
+import { RecurrentLayer } from '../../problems/network/recurrentLayer';
 import { robustRegression } from '../../problems/robustRegression';
 import type { Task } from './task';
 
@@ -95,5 +96,46 @@ export const VALIDATION_TASKS: readonly Task[] = [
     data: 'synthetic',
     problem: () =>
       robustRegression({ features: 40, samples: 1000, batchSize: 32, condition: 1000, outliers: 0.1, seed: 7 }),
+  },
+  {
+    ...short,
+    name: 'digits-deep',
+    title: '64, five hidden layers of 24, 10, relu, digits',
+    problem: ({ digits }) =>
+      digitsNetwork('digits-deep', digits, denseLayers([featureCount(digits), 24, 24, 24, 24, 24, 10], 'relu', 'he')),
+  },
+  {
+    ...short,
+    steps: 500,
+    name: 'digits-wide',
+    title: '64-384-10 relu, digits',
+    problem: ({ digits }) =>
+      digitsNetwork('digits-wide', digits, denseLayers([featureCount(digits), 384, 10], 'relu', 'he')),
+  },
+  {
+    ...short,
+    name: 'digits-code',
+    title: 'autoencoder 64-24-64 relu, sigmoid output, squared error, digits',
+    problem({ digits }) {
+      const values = features(digits);
+      const size = featureCount(digits);
+      return new Network({
+        name: 'digits-code',
+        layers: [...denseLayers([size, 24, size], 'relu', 'he'), new ActivationLayer(size, 'sigmoid')],
+        features: values,
+        target: { kind: 'values', values, loss: 'squared' },
+        batchSize: BATCH,
+      });
+    },
+  },
+  {
+    ...short,
+    name: 'digits-rows',
+    title: 'simple recurrent net of 16 units, digits as sequences of 8 rows',
+    problem: ({ digits }) =>
+      digitsNetwork('digits-rows', digits, [
+        new RecurrentLayer(8, featureCount(digits) / 8, 16, 'glorot'),
+        new DenseLayer(16, 10, 'glorot'),
+      ]),
   },
 ];

@@ -56,16 +56,19 @@ const INITIAL_RATES = {
   constantRange: [1e-6, 0.1],
 } as const;
 
-/** The setting of the shipped weights: a short warm start by back-propagation, then evolution strategies. */
+/** The setting of the shipped weights `hrnn-1`: a short warm start by back-propagation, then evolution strategies. */
 export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
+  name: 'hrnn-1',
+  description: 'Meta-trained by this package on synthetic problems, without a neural network among them.',
   // The absolute rate as an input, and a bound on it: started at a high rate, the optimizer sees it and cannot act on it.
   architecture: { ...DEFAULT_ARCHITECTURE, absoluteLearningRate: true, maxLogLearningRate: -3.5 },
+  weightsMaxLogLearningRate: -5,
   seed: 1,
   corpus: 'default',
   phases: [
     {
       name: 'warm-start',
-      iterations: 1000,
+      iterations: 800,
       estimator: {
         kind: 'bptt',
         truncation: 40,
@@ -86,7 +89,7 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
     },
     {
       name: 'evolution',
-      iterations: 10_000,
+      iterations: 2200,
       estimator: {
         kind: 'pes',
         truncation: 40,
@@ -102,7 +105,7 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
       finalRate: 0.02,
       clipNorm: 1,
       averageDecay: 0.99,
-      horizonGrowth: [500, 4000],
+      horizonGrowth: [500, 1500],
     },
   ],
 };

@@ -14,14 +14,14 @@ import type { PesOptions } from './pes';
  */
 export class EsFamily extends PesFamily {
   override run(flat: Float64Array, random: Random, options: PesOptions): TruncationResult {
-    this['accumulated'].fill(0);
+    this.accumulated.fill(0);
     this.shareStates(random);
     return super.run(flat, random, options);
   }
 
   private shareStates(random: Random): void {
-    const { state, width, blocks } = this['optimizer'];
-    const elapsed = this['elapsed'];
+    const { state, width, blocks } = this.optimizer;
+    const { elapsed } = this;
     const blockSize = state.length / blocks;
     for (let pair = 0; pair < this.pairs; pair++) {
       // A new trajectory begins with equal states anyway.

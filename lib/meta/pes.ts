@@ -10,6 +10,7 @@ import { checkEstimatorState } from './estimator';
 import type { Estimator, EstimatorState, TrajectoryOptions, TruncationResult } from './estimator';
 import type { LogUniformHorizon } from './horizons';
 import { LaneOptimizer } from './laneOptimizer';
+import { isGivenUp, metaLossOf } from './metaObjective';
 
 export interface PesOptions extends TrajectoryOptions {
   /** Standard deviation σ of the perturbations. */
@@ -21,16 +22,6 @@ export interface PesOptions extends TrajectoryOptions {
   readonly horizon: LogUniformHorizon;
 }
 
-/** Bound of the log objective: a problem that reaches it is given up. */
-const LOSS_CEILING = 7;
-const EPSILON = 1e-6;
-
-/** ln(f/f₀ + 1e-6), at most 7; a value that is no number counts as 7. */
-export function metaLoss(value: number, start: number): number {
-  const loss = Math.log(Math.max(value / start, 0) + EPSILON);
-  return loss < LOSS_CEILING ? loss : LOSS_CEILING;
-}
-
 /**
  * Persistent evolution strategies (Vicol et al. 2021, arXiv 2112.13835) on one family: antithetic pairs of problems in
  * neighbouring lanes, each lane with its own perturbed meta-parameters; the perturbations of a trajectory add up over its
@@ -39,13 +30,13 @@ export function metaLoss(value: number, start: number): number {
 export class PesFamily implements Estimator<PesOptions> {
   readonly pairs: number;
   readonly problems: number;
-  private readonly optimizer: LaneOptimizer;
+  protected readonly optimizer: LaneOptimizer;
   private readonly members: AugmentedMembers;
   /** [blocks][metaParameters][width] */
   private readonly weights: Float32Array;
   /** Sum of a pair's perturbations since its trajectory began, [pairs][metaParameters]. */
-  private readonly accumulated: Float32Array;
-  private readonly elapsed: Int32Array;
+  protected readonly accumulated: Float32Array;
+  protected readonly elapsed: Int32Array;
   /** Trajectories begun per pair. */
   private readonly generation: Int32Array;
   private readonly horizon: Int32Array;
@@ -169,11 +160,11 @@ export class PesFamily implements Estimator<PesOptions> {
       optimizer.step(this.weights, gradient);
       optimizer.readTheta(theta);
       members.objective(theta, values, random);
-      for (let at = 0; at < values.length; at++) losses[at] += metaLoss(values[at], this.start[at]);
+      for (let at = 0; at < values.length; at++) losses[at] += metaLossOf('log', values[at], this.start[at]);
     }
     for (let at = 0; at < values.length; at++) {
       losses[at] /= options.truncation;
-      if (metaLoss(values[at], this.start[at]) >= 0.99 * LOSS_CEILING) this.failed[at >> 1] = 1;
+      if (isGivenUp(values[at], this.start[at])) this.failed[at >> 1] = 1;
     }
     const result = this.estimate(options);
     let [restarts, failures] = [0, 0];

@@ -1,16 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { isGivenUp, metaLossOf, metaSlopeOf } from '../../lib/meta/metaObjective';
-import { metaLoss } from '../../lib/meta/pes';
 
 const VALUES = [0, 1e-9, 1e-3, 0.5, 2, 30, 900, 1090, 1110, 1e6, Infinity, NaN, -1];
 
 describe('meta-objectives', () => {
-  it('log: ln(f/f₀ + 1e-6), at most 7, the same for all estimators', () => {
+  it('log: ln(f/f₀ + 1e-6), at most 7', () => {
     expect(metaLossOf('log', 0.5, 2)).toBeCloseTo(Math.log(0.25 + 1e-6), 12);
-    for (const value of VALUES) {
-      for (const start of [1e-20, 1, 40]) expect(metaLossOf('log', value, start)).toBe(metaLoss(value, start));
-    }
-    expect(metaLossOf('log', NaN, 1)).toBe(7);
+    expect(metaLossOf('log', -1, 1)).toBeCloseTo(Math.log(1e-6), 12);
+    for (const value of [1e6, Infinity, NaN]) expect(metaLossOf('log', value, 1)).toBe(7);
   });
 
   it('linear: f/f₀, at most e⁷', () => {

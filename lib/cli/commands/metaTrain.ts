@@ -136,11 +136,9 @@ async function metaTrainCommand(options: MetaTrainCommandOptions, context: Conte
     final: join(options.out, RUN_FILES.final),
   };
   if (options.json) return printJson(streams, summary);
-  printLine(
-    streams,
-    `weights   ${summary.best}${result.bestScore === undefined ? '' : `, validation score ${result.bestScore.toFixed(3)}`}`,
-  );
-  printLine(streams, `at the end ${summary.final}`);
+  const score = result.bestScore === undefined ? '' : `, validation score ${result.bestScore.toFixed(3)}`;
+  printLine(streams, `best   ${summary.best}${score}`);
+  printLine(streams, `final  ${summary.final}`);
 }
 
 export function addMetaTrainCommand(program: Command, context: Context): void {

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { loadWeights } from '../../lib/index';
+import { totalIterations, validateMetaTrainingConfig } from '../../lib/meta/config';
+import { expectedInnerSteps, META_TRAINING_PRESETS, scaleIterations } from '../../lib/meta/presets';
+
+describe('settings of meta-training', () => {
+  it('default is what the default weights say they were made with, field by field', () => {
+    const provenance = JSON.parse(loadWeights('hrnn-1').metadata.provenance) as { iteration: number; config: unknown };
+    expect(provenance.config).toEqual(JSON.parse(JSON.stringify(META_TRAINING_PRESETS['default'])));
+    expect(provenance.iteration).toBe(totalIterations(META_TRAINING_PRESETS['default']));
+  });
+
+  it.each(Object.entries(META_TRAINING_PRESETS))('%s is valid, also after a round trip through JSON', (_, config) => {
+    expect(validateMetaTrainingConfig(JSON.parse(JSON.stringify(config)) as typeof config)).toEqual(config);
+  });
+
+  it('can be cut to a number of problem steps', () => {
+    const config = META_TRAINING_PRESETS['default'];
+    // 3,000 iterations of 40 steps on 272 problems.
+    expect(expectedInnerSteps(config)).toBe(3000 * 40 * 272);
+    expect(expectedInnerSteps(scaleIterations(config, 0.5))).toBe(1500 * 40 * 272);
+    expect(scaleIterations(config, 1e-9).phases.map(({ iterations }) => iterations)).toEqual([1, 1]);
+  });
+});

@@ -28,6 +28,7 @@ export type { Function2d } from './lanes/functions2d';
 export { MatrixProductAlgorithm, matrixProductFamily } from './families/matrixProduct';
 export { MinMaxWell, minMaxWellFamily } from './families/minMaxWell';
 export { normFamily, ResidualNorm } from './families/norm';
+export { SampledVectorObjective } from './families/sampledVectorObjective';
 export { OutwardSnake, outwardSnakeFamily } from './families/outwardSnake';
 export { Quadratic, quadraticFamily } from './families/quadratic';
 export { Regression, regressionFamily } from './families/regression';

@@ -1,9 +1,7 @@
-import type { Random } from '../../random';
-import { checkBatchSize, checkPositiveInteger, rowsOf } from '../checks';
 import type { Family } from '../family';
 import { dot } from '../matrix';
-import { normalStart, type Batch, type Objective } from '../objective';
-import type { ParameterShape } from '../problem';
+import type { Batch } from '../objective';
+import { SampledVectorObjective } from './sampledVectorObjective';
 import { SecondMoments } from './secondMoments';
 import { vector } from './quadratic';
 
@@ -15,31 +13,16 @@ const EPSILON = 1e-6;
  *
  * The released code sums over the batch where this takes the mean.
  */
-export class OutwardSnake implements Objective {
-  readonly name: string;
-  readonly parameters: readonly ParameterShape[];
-  readonly sampleCount: number;
+export class OutwardSnake extends SampledVectorObjective {
   private readonly moments: SecondMoments;
 
   /**
    * @param samples zeros and ones, [sampleCount][size]
    * @throws {RangeError} if the samples are not so long, or fewer than a minibatch
    */
-  constructor(
-    readonly size: number,
-    readonly samples: Float32Array,
-    readonly batchSize: number,
-  ) {
-    checkPositiveInteger('size', size);
-    this.sampleCount = rowsOf('samples', samples, size);
-    checkBatchSize(batchSize, this.sampleCount);
-    this.name = snakeName(size, this.sampleCount, batchSize);
-    this.parameters = vector(size);
+  constructor(size: number, samples: Float32Array, batchSize: number) {
+    super(snakeName, size, samples, batchSize);
     this.moments = new SecondMoments(samples, size);
-  }
-
-  start(random: Random): Float64Array {
-    return normalStart(this.size, random);
   }
 
   value(theta: Float64Array, batch: Batch): number {

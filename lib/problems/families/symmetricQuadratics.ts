@@ -1,8 +1,7 @@
 import type { Random } from '../../random';
-import { checkBatchSize, checkPositiveInteger, rowsOf } from '../checks';
 import type { Family } from '../family';
-import { normalStart, type Batch, type Objective } from '../objective';
-import type { ParameterShape } from '../problem';
+import type { Batch } from '../objective';
+import { SampledVectorObjective } from './sampledVectorObjective';
 import { vector } from './quadratic';
 import { SecondMoments } from './secondMoments';
 
@@ -14,31 +13,16 @@ const EPSILON = 1e-12;
  *
  * The released code sums over the batch where this takes the mean.
  */
-export class SumOfQuadratics implements Objective {
-  readonly name: string;
-  readonly parameters: readonly ParameterShape[];
-  readonly sampleCount: number;
+export class SumOfQuadratics extends SampledVectorObjective {
   private readonly mean: Float64Array;
 
   /**
    * @param samples pairs ±x, [sampleCount][size]
    * @throws {RangeError} if the samples are not so long, or fewer than a minibatch
    */
-  constructor(
-    readonly size: number,
-    readonly samples: Float32Array,
-    readonly batchSize: number,
-  ) {
-    checkPositiveInteger('size', size);
-    this.sampleCount = rowsOf('samples', samples, size);
-    checkBatchSize(batchSize, this.sampleCount);
-    this.name = quadraticsName('sum', size, this.sampleCount, batchSize);
-    this.parameters = vector(size);
+  constructor(size: number, samples: Float32Array, batchSize: number) {
+    super((...sizes) => quadraticsName('sum', ...sizes), size, samples, batchSize);
     this.mean = new Float64Array(size);
-  }
-
-  start(random: Random): Float64Array {
-    return normalStart(this.size, random);
   }
 
   private meanOf(batch: Batch): Float64Array {
@@ -79,31 +63,16 @@ export class SumOfQuadratics implements Objective {
  *
  * The released code sums over the batch where this takes the mean.
  */
-export class ProjectionQuadratic implements Objective {
-  readonly name: string;
-  readonly parameters: readonly ParameterShape[];
-  readonly sampleCount: number;
+export class ProjectionQuadratic extends SampledVectorObjective {
   private readonly moments: SecondMoments;
 
   /**
    * @param samples [sampleCount][size]
    * @throws {RangeError} if the samples are not so long, or fewer than a minibatch
    */
-  constructor(
-    readonly size: number,
-    readonly samples: Float32Array,
-    readonly batchSize: number,
-  ) {
-    checkPositiveInteger('size', size);
-    this.sampleCount = rowsOf('samples', samples, size);
-    checkBatchSize(batchSize, this.sampleCount);
-    this.name = quadraticsName('projection', size, this.sampleCount, batchSize);
-    this.parameters = vector(size);
+  constructor(size: number, samples: Float32Array, batchSize: number) {
+    super((...sizes) => quadraticsName('projection', ...sizes), size, samples, batchSize);
     this.moments = new SecondMoments(samples, size);
-  }
-
-  start(random: Random): Float64Array {
-    return normalStart(this.size, random);
   }
 
   value(theta: Float64Array, batch: Batch): number {

@@ -39,7 +39,8 @@ describe('examples', { timeout: 120_000 }, () => {
     const output = await run('checkpoint-resume');
     expect(output).toContain('resumed at step 200');
     expect(output).toContain('bit for bit the same');
-    expect(numberAfter(output, 'after step 400: loss')).toBeLessThan(numberAfter(output, 'after step 200: loss'));
+    // The bowl starts at a loss of about 1,100.
+    expect(numberAfter(output, 'after step 400: loss')).toBeLessThan(1e-6);
   });
 
   it('async-step: the timer goes on while the optimizer steps', async () => {

@@ -7,3 +7,5 @@ void fixture.native.stepAsync(fixture.request());
 parentPort!.postMessage('pending');
 if (workerData === 'exit') process.exit(4);
 if (workerData === 'throw') throw new Error('mine');
+// Alive until terminated, whichever of the step and the termination comes first.
+setInterval(() => undefined, 1000);

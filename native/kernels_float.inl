@@ -66,6 +66,9 @@ void withShape(const Config& c, Body&& body) {
     if (flags == kPaper) return body(StaticShape<10, 4, kPaper>{});
     if (flags == (kPaper | kAbsoluteLearningRate)) return body(StaticShape<10, 4, kPaper | kAbsoluteLearningRate>{});
   }
+  if (c.hidden == 6 && c.timescales == 4 && flags == (kPaper | kAbsoluteLearningRate)) {
+    return body(StaticShape<6, 4, kPaper | kAbsoluteLearningRate>{});
+  }
 #endif
   body(dynamicShape(c));
 }

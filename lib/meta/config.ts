@@ -6,6 +6,7 @@ import type { CorpusName } from './corpus';
 import { createMetaOptimizer } from './metaOptimizers';
 import type { MetaOptimizerConfig } from './metaOptimizers';
 import type { PesOptions } from './pes';
+import type { Warmup } from '../optimizer/weights';
 
 /** Which estimator of the meta-gradient, with its options. */
 export type EstimatorConfig =
@@ -43,6 +44,10 @@ export interface MetaTrainingConfig {
    * networks do.
    */
   readonly weightsMaxLogLearningRate?: number;
+  /** Bounds of the initial learning rate in the weights that are written; default: none. */
+  readonly weightsInitialRateRange?: readonly [lowest: number, highest: number];
+  /** Warm-up in the weights that are written; default: none. Problems of the corpus need none, deep networks do. */
+  readonly weightsWarmup?: Warmup;
   /** Of the initial meta-parameters, the problems and the perturbations. */
   readonly seed: number;
   readonly corpus: CorpusName;
@@ -56,14 +61,16 @@ const INITIAL_RATES = {
   constantRange: [1e-6, 0.1],
 } as const;
 
-/** The setting of the shipped weights `hrnn-1`: a short warm start by back-propagation, then evolution strategies. */
+/** The setting of the shipped weights `hrnn-2`: a short warm start by back-propagation, then evolution strategies. */
 export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
-  name: 'hrnn-1',
+  name: 'hrnn-2',
   description: 'Meta-trained by this package on synthetic problems, without a neural network among them.',
   // The absolute rate as an input, and a bound on it: started at a high rate, the optimizer sees it and cannot act on it.
-  architecture: { ...DEFAULT_ARCHITECTURE, absoluteLearningRate: true, maxLogLearningRate: -3.5 },
-  weightsMaxLogLearningRate: -5,
-  seed: 1,
+  architecture: { ...DEFAULT_ARCHITECTURE, parameterHidden: 6, absoluteLearningRate: true, maxLogLearningRate: -3.5 },
+  weightsMaxLogLearningRate: -4,
+  weightsInitialRateRange: [1e-4, 1e-3],
+  weightsWarmup: { steps: 150, from: 0.02 },
+  seed: 2,
   corpus: 'default',
   phases: [
     {
@@ -184,6 +191,16 @@ export function validateMetaTrainingConfig(config: MetaTrainingConfig): MetaTrai
   const architecture = validateArchitecture(config.architecture);
   const bound = config.weightsMaxLogLearningRate ?? architecture.maxLogLearningRate;
   validateArchitecture({ ...architecture, maxLogLearningRate: bound });
+  const range = config.weightsInitialRateRange;
+  check('weightsInitialRateRange', range, RANGE, range === undefined || isRange(range));
+  const warmup = config.weightsWarmup;
+  check(
+    'weightsWarmup',
+    warmup,
+    '{ steps, from } with a whole number of steps and from in (0, 1]',
+    warmup === undefined ||
+      (Number.isSafeInteger(warmup?.steps) && warmup.steps >= 0 && isPositive(warmup.from) && warmup.from <= 1),
+  );
   check('seed', config.seed, 'a whole number', Number.isSafeInteger(config.seed));
   check('corpus', config.corpus, CORPUS_NAMES.join(' or '), CORPUS_NAMES.includes(config.corpus));
   check('phases', config.phases, 'a list of phases', Array.isArray(config.phases) && config.phases.length > 0);

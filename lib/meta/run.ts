@@ -87,6 +87,8 @@ function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration:
     description: config.description ?? `Meta-trained on the corpus "${config.corpus}".`,
     provenance: JSON.stringify({ iteration, config }),
     initialLearningRate: 1e-3,
+    ...(config.weightsInitialRateRange && { initialLearningRateRange: config.weightsInitialRateRange }),
+    ...(config.weightsWarmup && { warmup: config.weightsWarmup }),
   });
 }
 

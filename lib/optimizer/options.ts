@@ -1,5 +1,6 @@
 import { DEFAULT_PRESET, loadWeights } from './presets';
-import type { Weights } from './weights';
+import { NO_WARMUP } from './weights';
+import type { Warmup, Weights } from './weights';
 
 /** Options of `createOptimizer` and of `learnedOptimizer` in `learned-optimizer/tfjs`. */
 export interface OptimizerOptions {
@@ -7,8 +8,16 @@ export interface OptimizerOptions {
   readonly preset?: string;
   /** Weights of your own, instead of a preset. */
   readonly weights?: Weights;
-  /** Where every parameter's learning rate starts, 1e-14 to 1e14. The optimizer moves it from there. Default: the weights'. */
+  /**
+   * Where every parameter's learning rate starts, 1e-14 to 1e14; held within the weights' range, if they have one. The
+   * optimizer moves it from there. Default: the weights'.
+   */
   readonly initialLearningRate?: number;
+  /**
+   * Over how many steps, from 0, the steps grow to their full length. Deep networks need it, fine-tuning may not. It
+   * counts from the optimizer's first step. Default: the weights'.
+   */
+  readonly warmupSteps?: number;
   /** Multiplies every step: a number ≥ 0, or a function of the 0-based index of the step. Default 1. */
   readonly learningRateMultiplier?: number | ((step: number) => number);
   /**
@@ -28,6 +37,7 @@ export interface ResolvedOptions {
   /** Preset name or path that the weights came from; undefined for `weights`. */
   readonly preset: string | undefined;
   readonly initialLearningRate: number;
+  readonly warmup: Warmup;
   readonly learningRateMultiplier: number | ((step: number) => number);
   readonly weightDecay: number;
   readonly clipNorm: number;
@@ -38,6 +48,7 @@ const KNOWN = [
   'preset',
   'weights',
   'initialLearningRate',
+  'warmupSteps',
   'learningRateMultiplier',
   'weightDecay',
   'clipNorm',
@@ -81,6 +92,7 @@ export function resolveOptions(options: OptimizerOptions = {}): ResolvedOptions 
   }
   const preset = options.weights === undefined ? (options.preset ?? DEFAULT_PRESET) : undefined;
   const weights = options.weights ?? loadWeights(preset!);
+  const warmup = weights.metadata.warmup ?? NO_WARMUP;
   const multiplier = options.learningRateMultiplier ?? 1;
   if (typeof multiplier !== 'function') checkMultiplier(multiplier);
   return {
@@ -92,6 +104,15 @@ export function resolveOptions(options: OptimizerOptions = {}): ResolvedOptions 
       (v) => v >= 1e-14 && v <= 1e14,
       'a number from 1e-14 to 1e14',
     ),
+    warmup: {
+      ...warmup,
+      steps: requireNumber(
+        'warmupSteps',
+        options.warmupSteps ?? warmup.steps,
+        (v) => Number.isInteger(v) && v >= 0,
+        'a whole number of at least 0',
+      ),
+    },
     learningRateMultiplier: multiplier,
     weightDecay: requireNumber(
       'weightDecay',
@@ -118,8 +139,11 @@ function checkMultiplier(value: unknown): number {
   );
 }
 
-/** Multiplier of the step with the given 0-based index. @throws when the caller's function returns something else. */
-export function multiplierAt(options: ResolvedOptions, step: number): number {
-  const m = options.learningRateMultiplier;
-  return typeof m === 'function' ? checkMultiplier(m(step)) : m;
+/**
+ * Multiplier of the step with the given 0-based index: the caller's times that of the warm-up.
+ * @throws when the caller's function returns something else than a multiplier
+ */
+export function multiplierAt({ learningRateMultiplier: m, warmup }: ResolvedOptions, step: number): number {
+  const own = typeof m === 'function' ? checkMultiplier(m(step)) : m;
+  return step < warmup.steps ? own * warmup.from ** (1 - step / warmup.steps) : own;
 }

@@ -11,6 +11,16 @@ const FORMAT = 'learned-optimizer-weights';
 const FORMAT_VERSION = '1';
 const LARGEST = 1e6;
 
+/** How the first steps of an optimizer are shortened. */
+export interface Warmup {
+  /** Number of steps it lasts. */
+  readonly steps: number;
+  /** Factor of the first step, in (0, 1]; from there it rises geometrically to 1. */
+  readonly from: number;
+}
+
+export const NO_WARMUP: Warmup = { steps: 0, from: 1 };
+
 export interface WeightsMetadata {
   /** Short name, such as the preset's. */
   readonly name: string;
@@ -20,6 +30,10 @@ export interface WeightsMetadata {
   readonly provenance: string;
   /** Initial learning rate that an optimizer starts with unless told otherwise. */
   readonly initialLearningRate: number;
+  /** Bounds within which any initial learning rate is held. Default: none but the architecture's. */
+  readonly initialLearningRateRange?: readonly [lowest: number, highest: number];
+  /** Default: none. */
+  readonly warmup?: Warmup;
 }
 
 /** A set of meta-parameters with the architecture they belong to. Immutable. */
@@ -67,7 +81,24 @@ export function createWeights(
   if (!(rate >= 1e-14 && rate <= 1e14)) {
     throw new RangeError(`weights: initialLearningRate: expected a number from 1e-14 to 1e14, got ${String(rate)}`);
   }
+  checkStart(metadata);
   return { architecture: checked, tensors: ordered, metadata };
+}
+
+/** Checks what the metadata say of an optimizer's start. */
+function checkStart({ initialLearningRateRange: range, warmup }: WeightsMetadata): void {
+  if (range !== undefined && !(Array.isArray(range) && range[0] >= 1e-14 && range[1] >= range[0] && range[1] <= 1e14)) {
+    throw new RangeError(
+      `weights: initialLearningRateRange: expected two numbers from 1e-14 to 1e14 in ascending order, got ${JSON.stringify(range)}`,
+    );
+  }
+  if (warmup === undefined) return;
+  const { steps, from } = warmup;
+  if (!(Number.isInteger(steps) && steps >= 0 && from > 0 && from <= 1)) {
+    throw new RangeError(
+      `weights: warmup: expected steps, a whole number, and from, a number in (0, 1], got ${JSON.stringify(warmup)}`,
+    );
+  }
 }
 
 /** The tensor as doubles; zeros of the given length where the architecture has none. */
@@ -101,6 +132,10 @@ export function parameterCellWeights(weights: Weights): ParameterCellWeights {
   };
 }
 
+function json(key: string, value: unknown): Record<string, string> {
+  return value === undefined ? {} : { [key]: JSON.stringify(value) };
+}
+
 /** Serialises weights as safetensors; architecture, provenance and the rest are in the file's metadata. */
 export function encodeWeights(weights: Weights): Uint8Array {
   const shapes = new Map(metaParameterShapes(weights.architecture));
@@ -117,6 +152,8 @@ export function encodeWeights(weights: Weights): Uint8Array {
       description: weights.metadata.description,
       provenance: weights.metadata.provenance,
       initialLearningRate: String(weights.metadata.initialLearningRate),
+      ...json('initialLearningRateRange', weights.metadata.initialLearningRateRange),
+      ...json('warmup', weights.metadata.warmup),
       architecture: JSON.stringify(weights.architecture),
     },
   });
@@ -163,7 +200,22 @@ export function decodeWeights(bytes: Uint8Array): Weights {
     description: metadata['description'] ?? '',
     provenance: metadata['provenance'] ?? '',
     initialLearningRate: Number(metadata['initialLearningRate']),
+    ...parsed<'initialLearningRateRange'>(metadata, 'initialLearningRateRange'),
+    ...parsed<'warmup'>(metadata, 'warmup'),
   });
+}
+
+function parsed<K extends keyof WeightsMetadata>(
+  metadata: Readonly<Record<string, string>>,
+  key: K,
+): Partial<Pick<WeightsMetadata, K>> {
+  const text = metadata[key];
+  if (text === undefined) return {};
+  try {
+    return { [key]: JSON.parse(text) } as Partial<Pick<WeightsMetadata, K>>;
+  } catch {
+    throw new RangeError(`weights: metadata ${key}: expected JSON, got '${text}'`);
+  }
 }
 
 /** Writes weights to a file, atomically. */

@@ -10,6 +10,7 @@ export function toConfig(options: ResolvedOptions): tf.serialization.ConfigDict 
   const config: tf.serialization.ConfigDict = {
     name: options.preset ?? options.weights.metadata.name,
     initialLearningRate: options.initialLearningRate,
+    warmupSteps: options.warmup.steps,
     weightDecay: options.weightDecay,
     threads: options.threads,
   };
@@ -28,7 +29,14 @@ export function toConfig(options: ResolvedOptions): tf.serialization.ConfigDict 
   return config;
 }
 
-const SAVED_OPTIONS = ['initialLearningRate', 'learningRateMultiplier', 'weightDecay', 'clipNorm', 'threads'] as const;
+const SAVED_OPTIONS = [
+  'initialLearningRate',
+  'warmupSteps',
+  'learningRateMultiplier',
+  'weightDecay',
+  'clipNorm',
+  'threads',
+] as const;
 
 /**
  * The reverse of `toConfig`. Other keys, which loaders add, are ignored.

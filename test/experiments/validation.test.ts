@@ -62,7 +62,7 @@ describe('the two suites', () => {
     expect(NETWORK_TASKS).toHaveLength(8);
     expect(NETWORK_TASKS.filter(({ steps }) => steps === 2000)).toHaveLength(7);
     expect(NETWORK_TASKS.filter(({ steps }) => steps === 20_000).map(({ name }) => name)).toEqual(['digits-tanh']);
-    expect(VALIDATION_TASKS).toHaveLength(10);
+    expect(VALIDATION_TASKS).toHaveLength(11);
     expect(VALIDATION_TASKS.every(({ data }) => data !== 'mnist')).toBe(true);
   });
 });

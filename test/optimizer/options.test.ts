@@ -15,7 +15,7 @@ describe('createOptimizer refuses', () => {
     [
       { preset: 'adam' },
       RangeError,
-      /^preset: expected one of hrnn-1, prototype, rmsprop-like, or the path .*, got 'adam'$/,
+      /^preset: expected one of hrnn-2, prototype, rmsprop-like, or the path .*, got 'adam'$/,
     ],
     [{ weights: {} }, TypeError, /^weights: expected weights made by loadWeights, got an object$/],
     [{ weights: 'prototype' }, TypeError, /^weights: expected weights made by loadWeights, got 'prototype'$/],
@@ -44,7 +44,7 @@ describe('createOptimizer refuses', () => {
     [
       { learningRate: 0.1 },
       RangeError,
-      /^options\.learningRate: unknown option; known: preset, weights, initialLearningRate, learningRateMultiplier, weightDecay, clipNorm, threads$/,
+      /^options\.learningRate: unknown option; known: preset, weights, initialLearningRate, warmupSteps, learningRateMultiplier, weightDecay, clipNorm, threads$/,
     ],
     [
       { preset: 'prototype', weights: loadWeights('prototype') },
@@ -65,9 +65,10 @@ describe('createOptimizer refuses', () => {
 describe('options', () => {
   it('are completed with the defaults and can be read back', () => {
     expect(createOptimizer([normals(4, 1)]).options).toEqual({
-      weights: loadWeights('hrnn-1'),
-      preset: 'hrnn-1',
+      weights: loadWeights('hrnn-2'),
+      preset: 'hrnn-2',
       initialLearningRate: 1e-3,
+      warmup: loadWeights('hrnn-2').metadata.warmup ?? { steps: 0, from: 1 },
       learningRateMultiplier: 1,
       weightDecay: 0,
       clipNorm: Infinity,
@@ -96,8 +97,8 @@ describe('options', () => {
   });
 
   it('initialLearningRate above what the weights allow starts at the highest they allow', () => {
-    const { maxLogLearningRate } = loadWeights('hrnn-1').architecture;
-    const optimizer = run(0, { preset: 'hrnn-1', initialLearningRate: 1 }).optimizer;
+    const { maxLogLearningRate } = loadWeights('hrnn-2').architecture;
+    const optimizer = run(0, { preset: 'hrnn-2', initialLearningRate: 1 }).optimizer;
     const rates = decodeSafetensors(optimizer.saveState()).tensors.get('0.logLearningRate')!.data as Float32Array;
     expect(rates[0]).toBe(maxLogLearningRate);
   });

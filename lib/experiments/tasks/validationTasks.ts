@@ -106,6 +106,17 @@ export const VALIDATION_TASKS: readonly Task[] = [
   },
   {
     ...short,
+    name: 'digits-deeper',
+    title: '64, eight hidden layers of 28, 10, relu, digits',
+    problem: ({ digits }) =>
+      digitsNetwork(
+        'digits-deeper',
+        digits,
+        denseLayers([featureCount(digits), ...Array<number>(8).fill(28), 10], 'relu', 'he'),
+      ),
+  },
+  {
+    ...short,
     steps: 500,
     name: 'digits-wide',
     title: '64-384-10 relu, digits',

@@ -40,9 +40,9 @@ LO_HD LO_INLINE void accumulate(A* memory, const P* values, int n) {
   for (int i = 0; i < n; ++i) put(memory[i], P(memory[i]) + values[i]);
 }
 
-// `injected` is [3·hidden] or null; `next` may not be `h`.
-template <class P, class W>
-LO_HD void gruForward(const GruWeights<W>& w, const P* x, const P* injected, const P* h, P* next,
+// `injected` is [3·hidden] or null, of type P or of one that P is made from; `next` may not be `h`.
+template <class P, class W, class B>
+LO_HD void gruForward(const GruWeights<W>& w, const P* x, const B* injected, const P* h, P* next,
                       const GruTape<P>& tape) {
   const int n = w.hidden, I = w.inputs;
   const P zero(Scalar<P>(0));
@@ -51,13 +51,13 @@ LO_HD void gruForward(const GruWeights<W>& w, const P* x, const P* injected, con
   P gates[2 * kMaxCell];
   for (int i = 0; i < I; ++i) in[i] = x[i];
   for (int j = 0; j < n; ++j) in[I + j] = h[j];
-  for (int j = 0; j < 2 * n; ++j) bias[j] = P(w.gatesBias[j]) + (injected != nullptr ? injected[j] : zero);
+  for (int j = 0; j < 2 * n; ++j) bias[j] = P(w.gatesBias[j]) + (injected != nullptr ? P(injected[j]) : zero);
   affine(w.gates, 2 * n, bias, in, I + n, 2 * n, gates);
   for (int j = 0; j < n; ++j) {
     tape.reset[j] = sigmoid_(gates[j]);
     tape.update[j] = sigmoid_(gates[n + j]);
     in[I + j] = tape.reset[j] * h[j];
-    bias[j] = P(w.candidateBias[j]) + (injected != nullptr ? injected[2 * n + j] : zero);
+    bias[j] = P(w.candidateBias[j]) + (injected != nullptr ? P(injected[2 * n + j]) : zero);
   }
   affine(w.candidate, n, bias, in, I + n, n, gates);
   for (int j = 0; j < n; ++j) {

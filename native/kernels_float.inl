@@ -2,11 +2,13 @@
 // LO_ISA_NAMESPACE.
 #include <cfloat>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "kernels.h"
 #include "vec.h"
 #include "gru.h"
+#include "pack_group.h"
 
 namespace lo {
 
@@ -27,6 +29,22 @@ struct TileOf<LO_ISA_NAMESPACE::Pack> {
 #else
   static constexpr int value = 2;
 #endif
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  static constexpr bool apart = true;
+#else
+  static constexpr bool apart = false;
+#endif
+};
+
+// The same for a group; a weight then needs registers of its own.
+template <int N>
+struct TileOf<Group<LO_ISA_NAMESPACE::Pack, N>> {
+#if defined(__AVX512F__)
+  static constexpr int value = 20 / N;
+#else
+  static constexpr int value = 6 / N;
+#endif
+  static constexpr bool apart = false;
 };
 
 namespace LO_ISA_NAMESPACE {
@@ -39,6 +57,15 @@ using Memory = PackMemory;
 struct Lanes {
   using Mask = LO_ISA_NAMESPACE::Mask;
   static constexpr std::size_t width = kPackWidth;
+  // Coordinates that share the load of a weight (lanes.inl). Elsewhere the sums of a second one have no room in the
+  // registers, or the first-level cache holds all weights.
+#if defined(__AVX512F__)
+  static constexpr int group = 4;
+#elif defined(__AVX2__)
+  static constexpr int group = 2;
+#else
+  static constexpr int group = 1;
+#endif
   static constexpr unsigned fullMask = 0xffffu;
   static constexpr float largest = FLT_MAX;
   static constexpr float notANumber = std::numeric_limits<float>::quiet_NaN();
@@ -52,6 +79,7 @@ static_assert(Lanes::width == kBlock, "one field of a block is one pack");
 
 #include "kernels.inl"
 #include "lanes.inl"
+#include "lanes_backward.inl"
 #include "lane_objectives.inl"
 
 constexpr unsigned kPaper = kGradientProducts | kRelativeLogMagnitude | kRelativeLearningRate;

@@ -1,10 +1,12 @@
 // Double kernels: the reference, one coordinate at a time, with the C library's functions.
 #include <cfloat>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "kernels.h"
 #include "gru.h"
+#include "pack_group.h"
 
 namespace lo {
 namespace isa_reference {
@@ -17,6 +19,7 @@ using Memory = double;
 struct Lanes {
   using Mask = bool;
   static constexpr std::size_t width = 1;
+  static constexpr int group = 1;
   static constexpr unsigned fullMask = 1u;
   static constexpr double largest = DBL_MAX;
   static constexpr double notANumber = std::numeric_limits<double>::quiet_NaN();
@@ -29,6 +32,7 @@ struct Lanes {
 
 #include "kernels.inl"
 #include "lanes.inl"
+#include "lanes_backward.inl"
 #include "lane_objectives.inl"
 
 void advanceAny(const AdvanceTask<T>& task) { advanceChunk(task, dynamicShape(*task.config)); }

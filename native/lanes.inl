@@ -1,5 +1,9 @@
-// One step of a block of problems, and its reverse. Included by kernels_*.cpp inside namespace lo::<instruction set>, after
-// kernels.inl; expects the same names and `Memory`, a P as it lies in memory.
+// One step of a block of problems. Included by kernels_*.cpp inside namespace lo::<instruction set>, after kernels.inl;
+// expects the same names and `Memory`, a P as it lies in memory.
+//
+// Several coordinates of a tensor, and several tensors of a problem, are advanced together, as a Group (pack_group.h): each
+// weight is loaded once for all of them. Where every lane has weights of its own, a weight is a whole P, and all of them
+// together are larger than the first-level cache. G is a Group or, for what is left over, a P.
 
 template <class W>
 struct LaneWeights {
@@ -67,22 +71,38 @@ LO_INLINE void storeMany(const P* from, T* to, int n) {
   for (int i = 0; i < n; ++i) Lanes::store(to + static_cast<std::size_t>(i) * Lanes::width, from[i]);
 }
 
-// Fields of one coordinate, [fields][lanes].
-template <class Shape>
-LO_INLINE void loadCell(const Shape& shape, const T* p, Coordinates<P, Shape>& c) {
-  constexpr std::size_t w = Lanes::width;
-  for (int j = 0; j < shape.hidden(); ++j, p += w) c.hidden[j] = Lanes::load(p);
-  for (int s = 0; s < shape.timescales(); ++s, p += w) c.momentum[s] = Lanes::load(p);
-  for (int s = 0; s < shape.timescales(); ++s, p += w) c.scale[s] = Lanes::load(p);
-  c.logRate = Lanes::load(p);
+// A group's parts in memory, `stride` apart.
+template <class G>
+LO_INLINE G loadGroup(const T* p, std::size_t stride) {
+  G g;
+  LO_UNROLL for (int k = 0; k < groupSize<G>; ++k, p += stride) part(g, k) = Lanes::load(p);
+  return g;
 }
+template <class G>
+LO_INLINE void storeGroup(T* p, std::size_t stride, const G& g) {
+  LO_UNROLL for (int k = 0; k < groupSize<G>; ++k, p += stride) Lanes::store(p, part(g, k));
+}
+
+// Fields of as many coordinates as G has parts, each [fields][lanes].
 template <class Shape>
-LO_INLINE void storeCell(const Shape& shape, T* p, const Coordinates<P, Shape>& c) {
-  constexpr std::size_t w = Lanes::width;
-  for (int j = 0; j < shape.hidden(); ++j, p += w) Lanes::store(p, c.hidden[j]);
-  for (int s = 0; s < shape.timescales(); ++s, p += w) Lanes::store(p, c.momentum[s]);
-  for (int s = 0; s < shape.timescales(); ++s, p += w) Lanes::store(p, c.scale[s]);
-  Lanes::store(p, c.logRate);
+LO_INLINE std::size_t cellStride(const Shape& shape) {
+  return static_cast<std::size_t>(shape.hidden() + 2 * shape.timescales() + 1) * Lanes::width;
+}
+template <class G, class Shape>
+LO_INLINE void loadCells(const Shape& shape, const T* p, Coordinates<G, Shape>& c) {
+  const std::size_t w = Lanes::width, stride = cellStride(shape);
+  for (int j = 0; j < shape.hidden(); ++j, p += w) c.hidden[j] = loadGroup<G>(p, stride);
+  for (int s = 0; s < shape.timescales(); ++s, p += w) c.momentum[s] = loadGroup<G>(p, stride);
+  for (int s = 0; s < shape.timescales(); ++s, p += w) c.scale[s] = loadGroup<G>(p, stride);
+  c.logRate = loadGroup<G>(p, stride);
+}
+template <class G, class Shape>
+LO_INLINE void storeCells(const Shape& shape, T* p, const Coordinates<G, Shape>& c) {
+  const std::size_t w = Lanes::width, stride = cellStride(shape);
+  for (int j = 0; j < shape.hidden(); ++j, p += w) storeGroup(p, stride, c.hidden[j]);
+  for (int s = 0; s < shape.timescales(); ++s, p += w) storeGroup(p, stride, c.momentum[s]);
+  for (int s = 0; s < shape.timescales(); ++s, p += w) storeGroup(p, stride, c.scale[s]);
+  storeGroup(p, stride, c.logRate);
 }
 
 // What the forward computation of a step leaves for the reverse one. Arrays are allocated by `LaneWorkspace`.
@@ -92,11 +112,17 @@ struct LaneTensorTape {
   P means[kMaxHidden + kMaxInputs];
 };
 
+// Tensors are few, so that larger groups of them would seldom be full.
+constexpr int kTensorGroup = Lanes::group > 1 ? 2 : 1;
+using TensorGroup = Grouped<P, kTensorGroup>;
+
 // Memory of a step, kept from call to call by the thread.
 struct LaneWorkspace {
   std::vector<P> direction, attentionDirection, raw, rawAttention;
   std::vector<LaneTensorTape> tensors;
+  std::vector<P> bias;  // of each tensor's parameter RNNs, [tensor][3·hidden]
   std::vector<P> tensorOld, tensorNew, tensorTape, globalTape;
+  std::vector<TensorGroup> tensorGroup;  // values of a group's tensor RNNs
   std::vector<P> barTensorNew, barTensorOld;
 
   void resize(const LaneModel& m, const LaneProblem& p) {
@@ -107,10 +133,12 @@ struct LaneWorkspace {
     raw.resize(n);
     rawAttention.resize(n);
     tensors.resize(t);
+    bias.resize(3 * t * static_cast<std::size_t>(m.config.hidden));
     tensorOld.resize(t * h);
     tensorNew.resize(t * h);
     tensorTape.resize(3 * t * h);
     globalTape.resize(3 * static_cast<std::size_t>(kMaxCell));
+    tensorGroup.resize(static_cast<std::size_t>(kMaxHidden + kMaxInputs) + 5 * h);
     barTensorNew.resize(t * h);
     barTensorOld.resize(t * h);
   }
@@ -139,18 +167,148 @@ LO_INLINE P meanLogRate(const T* cells, std::size_t fields, int from, int count)
   return sum * P(T(1) / static_cast<T>(count));
 }
 
-// Everything but the update of θ. `recorder(i)` gives the recorder of coordinate i: a tape or NoRecord.
+// Calls body(size, i) for all i of [from, to) in groups, with the size as a type: N, then 2 and 1 for what is left over.
+template <int N, class Body>
+LO_INLINE void inGroups(int from, int to, Body body) {
+  int i = from;
+  for (; i + N <= to; i += N) body(std::integral_constant<int, N>{}, i);
+  if constexpr (N > 2) {
+    inGroups<2>(i, to, body);
+  } else if constexpr (N > 1) {
+    inGroups<1>(i, to, body);
+  }
+}
+
+// The recorder of a step that no reverse one follows.
+struct NoTape : NoRecord {
+  template <class Shape, class Outputs>
+  LO_INLINE void finish(const Shape&, const Outputs&) {}
+};
+
+// What the coordinates of a tensor have in common.
+template <class W, class Shape>
+struct LaneTensor {
+  const Shape& shape;
+  const Cell<W, P>& cell;
+  const P* bias;
+  P meanLogRate;
+  const T* cells;     // of the problem
+  const T* gradient;  // of the problem
+  T* nextCells;       // of the problem, or null
+};
+
+// Sums over the coordinates of a tensor, in their order.
+struct LaneTensorSums {
+  P squares;           // of d
+  P attentionSquares;  // of d_a
+  P* means;            // [hidden + inputs]
+};
+
+// Advances as many coordinates as G has parts, from number `first` of the problem on. A function of its own for every G:
+// inlined side by side they would take each other's registers.
+template <class G, class W, class Shape, class Record>
+LO_NOINLINE void advanceLanes(const LaneTensor<W, Shape>& tensor, int first, LaneWorkspace& work, LaneTensorSums& sums,
+                              Record& record) {
+  constexpr std::size_t w = Lanes::width;
+  constexpr int size = groupSize<G>;
+  const Shape shape = tensor.shape;
+  const Cell<W, P> cell = tensor.cell;
+  const std::size_t at = static_cast<std::size_t>(first), cellsAt = at * cellStride(shape);
+  const int H = shape.hidden(), I = shape.inputs();
+  Coordinates<G, Shape> c;
+  StepOutputs<G, Shape> out;
+  loadCells(shape, tensor.cells + cellsAt, c);
+  advance(shape, cell, tensor.bias, tensor.meanLogRate, loadGroup<G>(tensor.gradient + at * w, w), c, out, record);
+  record.finish(shape, out);
+  if (tensor.nextCells != nullptr) storeCells(shape, tensor.nextCells + cellsAt, c);
+  const G raw = exp_(out.logStep + G(cell.stepOffset)) * out.direction;
+  LO_UNROLL for (int k = 0; k < size; ++k) {
+    const P d = part(out.direction, k);
+    work.direction[at + k] = d;
+    sums.squares = fma_(d, d, sums.squares);
+    work.raw[at + k] = part(raw, k);
+  }
+  if (shape.has(kAttention)) {
+    const G rawAttention = exp_(out.logStep) * out.attentionDirection;
+    LO_UNROLL for (int k = 0; k < size; ++k) {
+      const P d = part(out.attentionDirection, k);
+      work.attentionDirection[at + k] = d;
+      sums.attentionSquares = fma_(d, d, sums.attentionSquares);
+      work.rawAttention[at + k] = part(rawAttention, k);
+    }
+  }
+  P* means = sums.means;
+  for (int j = 0; j < H; ++j) {
+    LO_UNROLL for (int k = 0; k < size; ++k) means[j] = means[j] + part(c.hidden[j], k);
+  }
+  for (int i = 0; i < I; ++i) {
+    LO_UNROLL for (int k = 0; k < size; ++k) means[H + i] = means[H + i] + part(out.inputs[i], k);
+  }
+}
+
+// Values [n] of as many tensors as G has parts, from tensor `first` on, from and to memory with those of a tensor together.
+template <class G>
+LO_INLINE void gatherTensors(const P* from, int n, int first, G* to) {
+  for (int j = 0; j < n; ++j) {
+    LO_UNROLL for (int k = 0; k < groupSize<G>; ++k) part(to[j], k) = from[(first + k) * n + j];
+  }
+}
+template <class G>
+LO_INLINE void scatterTensors(const G* from, int n, int first, P* to) {
+  for (int j = 0; j < n; ++j) {
+    LO_UNROLL for (int k = 0; k < groupSize<G>; ++k) to[(first + k) * n + j] = part(from[j], k);
+  }
+}
+
+// Bias of the parameter RNNs of as many tensors as G has parts; `shared` is what all tensors have in common.
+template <class G, class W>
+LO_NOINLINE void biasOfTensors(const LaneModel& m, const LaneWeights<W>& weights, const P* shared, int first,
+                               LaneWorkspace& work) {
+  const int h = m.tensorHidden, n = 3 * m.config.hidden;
+  G old[kMaxCell], start[3 * kMaxHidden], bias[3 * kMaxHidden];
+  gatherTensors(work.tensorOld.data(), h, first, old);
+  for (int j = 0; j < n; ++j) start[j] = G(shared[j] + P(weights.at(kTensorToParameterBias)[j]));
+  affine(weights.at(kTensorToParameterMatrix), n, start, old, h, n, bias);
+  scatterTensors(bias, n, first, work.bias.data());
+}
+
+// The tensor RNNs of as many tensors as G has parts. Only that of a single tensor leaves its tape.
+template <class G, class W>
+LO_NOINLINE void advanceTensors(const LaneModel& m, const LaneWeights<W>& weights, const P* injected, int first,
+                                LaneWorkspace& work) {
+  const int h = m.tensorHidden;
+  const GruWeights<W> gru = weights.tensorGru();
+  if constexpr (groupSize<G> == 1) {
+    const std::size_t at = static_cast<std::size_t>(first * h);
+    gruForward(gru, work.tensors[static_cast<std::size_t>(first)].means, injected, work.tensorOld.data() + at,
+               work.tensorNew.data() + at, work.tapeOfTensor(first, h));
+  } else {
+    G *old = work.tensorGroup.data(), *next = old + h, *tape = next + h, *x = tape + 3 * h;
+    gatherTensors(work.tensorOld.data(), h, first, old);
+    for (int i = 0; i < gru.inputs; ++i) {
+      for (int k = 0; k < groupSize<G>; ++k) part(x[i], k) = work.tensors[static_cast<std::size_t>(first + k)].means[i];
+    }
+    gruForward(gru, static_cast<const G*>(x), injected, static_cast<const G*>(old), next,
+               GruTape<G>{tape, tape + h, tape + 2 * h});
+    scatterTensors(next, h, first, work.tensorNew.data());
+  }
+}
+
+// Everything but the update of θ. `recorder(i)` gives the recorder of coordinate i: a tape or NoTape. With a tape
+// coordinates and tensors are advanced one by one.
 template <class W, class Shape, class Recorder>
 void laneForward(const LaneModel& m, const LaneProblem& p, const Shape& shape, const LaneWeights<W>& weights,
                  const T* stateBase, const T* gradient, T* nextBase, LaneWorkspace& work, Recorder recorder) {
+  constexpr bool grouped = std::is_same_v<std::decay_t<decltype(recorder(0))>, NoTape>;
+  constexpr int group = grouped ? Lanes::group : 1, tensorGroup = grouped ? kTensorGroup : 1;
   const LaneState<const T*> state(stateBase, m, p);
   const int H = shape.hidden(), I = shape.inputs(), h = m.levels > 1 ? m.tensorHidden : 0;
-  const std::size_t w = Lanes::width, fields = static_cast<std::size_t>(m.config.fields());
+  const std::size_t fields = static_cast<std::size_t>(m.config.fields());
   const P zero(T(0)), one(T(1));
   const Cell<W, P> cell = weights.cell();
   const bool ofTensor = (m.config.flags & kTensorLearningRateMean) != 0;
 
-  P shared[3 * kMaxHidden], bias[3 * kMaxHidden];
+  P shared[3 * kMaxHidden];
   for (int j = 0; j < 2 * H; ++j) shared[j] = P(weights.at(kParameterGatesBias)[j]);
   for (int j = 0; j < H; ++j) shared[2 * H + j] = P(weights.at(kParameterCandidateBias)[j]);
   P global[kMaxCell], injected[3 * kMaxCell];
@@ -163,53 +321,36 @@ void laneForward(const LaneModel& m, const LaneProblem& p, const Shape& shape, c
     affine(weights.at(kGlobalToTensorMatrix), 3 * h, weights.at(kGlobalToTensorBias), global, m.globalHidden, 3 * h,
            injected);
   }
+  if (m.levels > 1) {
+    loadMany(state.tensor, work.tensorOld.data(), p.tensors * h);
+    inGroups<tensorGroup>(0, p.tensors, [&](auto size, int t) {
+      biasOfTensors<Grouped<P, size>>(m, weights, shared, t, work);
+    });
+  }
   const P problemMean = meanLogRate(state.cells, fields, 0, p.coordinates);
 
   int first = 0;
   for (int t = 0; t < p.tensors; ++t) {
     const int n = p.lengths[t];
-    P* tensorOld = work.tensorOld.data() + static_cast<std::size_t>(t * h);
-    if (m.levels > 1) {
-      loadMany(state.tensor + static_cast<std::size_t>(t * h) * w, tensorOld, h);
-      P start[3 * kMaxHidden];
-      for (int j = 0; j < 3 * H; ++j) start[j] = shared[j] + P(weights.at(kTensorToParameterBias)[j]);
-      affine(weights.at(kTensorToParameterMatrix), 3 * H, start, tensorOld, h, 3 * H, bias);
-    } else {
-      for (int j = 0; j < 3 * H; ++j) bias[j] = shared[j];
-    }
+    const P* bias = m.levels > 1 ? work.bias.data() + static_cast<std::size_t>(3 * t * H) : shared;
     const P mean = ofTensor ? meanLogRate(state.cells, fields, first, n) : problemMean;
+    const LaneTensor<W, Shape> tensor{shape, cell, bias, mean, state.cells, gradient, nextBase};
     LaneTensorTape& tape = work.tensors[static_cast<std::size_t>(t)];
+    LaneTensorSums sums{zero, zero, tape.means};
     for (int i = 0; i < H + I; ++i) tape.means[i] = zero;
-    P squares(zero), attentionSquares(zero);
-    for (int i = first; i < first + n; ++i) {
-      const std::size_t at = static_cast<std::size_t>(i);
-      Coordinates<P, Shape> c;
-      StepOutputs<P, Shape> out;
-      loadCell(shape, state.cells + at * fields * w, c);
-      auto&& record = recorder(i);
-      advance(shape, cell, static_cast<const P*>(bias), mean, Lanes::load(gradient + at * w), c, out, record);
-      record.finish(shape, out);
-      if (nextBase != nullptr) storeCell(shape, nextBase + at * fields * w, c);
-      work.direction[at] = out.direction;
-      squares = fma_(out.direction, out.direction, squares);
-      work.raw[at] = exp_(out.logStep + cell.stepOffset) * out.direction;
-      if (shape.has(kAttention)) {
-        work.attentionDirection[at] = out.attentionDirection;
-        attentionSquares = fma_(out.attentionDirection, out.attentionDirection, attentionSquares);
-        work.rawAttention[at] = exp_(out.logStep) * out.attentionDirection;
-      }
-      for (int j = 0; j < H; ++j) tape.means[j] = tape.means[j] + c.hidden[j];
-      for (int j = 0; j < I; ++j) tape.means[H + j] = tape.means[H + j] + out.inputs[j];
-    }
+    inGroups<group>(first, first + n, [&](auto size, int i) {
+      advanceLanes<Grouped<P, size>>(tensor, i, work, sums, recorder(i));
+    });
     const P share(T(1) / static_cast<T>(n));
     for (int i = 0; i < H + I; ++i) tape.means[i] = tape.means[i] * share;
-    tape.inverseRms = one / sqrt_(fma_(squares, share, P(T(1e-16))));
-    tape.attentionInverseRms = one / sqrt_(fma_(attentionSquares, share, P(T(1e-16))));
-    if (m.levels > 1) {
-      gruForward(weights.tensorGru(), tape.means, m.levels > 2 ? injected : static_cast<P*>(nullptr), tensorOld,
-                 work.tensorNew.data() + static_cast<std::size_t>(t * h), work.tapeOfTensor(t, h));
-    }
+    tape.inverseRms = one / sqrt_(fma_(sums.squares, share, P(T(1e-16))));
+    tape.attentionInverseRms = one / sqrt_(fma_(sums.attentionSquares, share, P(T(1e-16))));
     first += n;
+  }
+  if (m.levels > 1) {
+    inGroups<tensorGroup>(0, p.tensors, [&](auto size, int t) {
+      advanceTensors<Grouped<P, size>>(m, weights, m.levels > 2 ? injected : static_cast<P*>(nullptr), t, work);
+    });
   }
 }
 
@@ -229,10 +370,8 @@ void laneStep(const LaneStepTask<T>& task, const Shape& shape) {
   const LaneWeights<W> weights{reinterpret_cast<const W*>(task.weights), m};
   LaneWorkspace& work = laneWorkspace();
   work.resize(m, p);
-  struct Nothing : NoRecord {
-    LO_INLINE void finish(const Shape&, const StepOutputs<P, Shape>&) {}
-  } nothing;
-  laneForward(m, p, shape, weights, task.state, task.gradient, task.next, work, [&](int) -> Nothing& { return nothing; });
+  NoTape nothing;
+  laneForward(m, p, shape, weights, task.state, task.gradient, task.next, work, [&](int) -> NoTape& { return nothing; });
 
   const std::size_t w = Lanes::width;
   const LaneState<const T*> state(task.state, m, p);
@@ -256,224 +395,4 @@ void laneStep(const LaneStepTask<T>& task, const Shape& shape) {
       Lanes::store(next.theta + at * w, theta - work.raw[at] * tape.inverseRms);
     }
   }
-}
-
-template <class Shape>
-struct LaneTape : StepTape<P, Shape> {
-  LO_INLINE void finish(const Shape& shape, const StepOutputs<P, Shape>& out) {
-    for (int i = 0; i < shape.inputs(); ++i) this->inputs[i] = out.inputs[i];
-    this->logStep = out.logStep;
-  }
-};
-
-// Adjoints of the flat meta-parameter vector of a block, [metaParameters][lanes].
-struct LaneWeightsAdjoint {
-  Memory* base;
-  const LaneModel& model;
-
-  // Absent meta-parameters have theirs somewhere that nobody reads.
-  Memory* at(MetaParameter p) const {
-    static thread_local Memory unread[kMaxHidden];
-    const int offset = model.offset[p];
-    return offset < 0 ? unread : base + offset;
-  }
-  void add(MetaParameter p, P value) const { put(*at(p), P(*at(p)) + value); }
-
-  CellAdjoint<Memory, P> cell() const {
-    const P zero(T(0));
-    return {at(kParameterGatesMatrix), at(kParameterCandidateMatrix), at(kUpdateReadout),
-            at(kUpdateShortcut),       at(kAttentionReadout),         at(kAttentionShortcut),
-            at(kScaleDecayReadout),    at(kInputDecayReadout),        at(kLearningRateReadout),
-            zero,                      zero,                          zero,
-            zero};
-  }
-  void addScalars(const CellAdjoint<Memory, P>& c, P momentum, P stepOffset) const {
-    add(kScaleDecayBias, c.scaleDecayBias);
-    add(kInputDecayBias, c.inputDecayBias);
-    add(kLearningRateBias, c.rateBias);
-    add(kMomentumLogit, c.rateMomentum * momentum * (P(T(1)) - momentum));
-    add(kStepSizeOffset, stepOffset);
-  }
-  GruAdjoint<Memory> tensorGru() const {
-    return {at(kTensorGatesMatrix), at(kTensorGatesBias), at(kTensorCandidateMatrix), at(kTensorCandidateBias)};
-  }
-  GruAdjoint<Memory> globalGru() const {
-    return {at(kGlobalGatesMatrix), at(kGlobalGatesBias), at(kGlobalCandidateMatrix), at(kGlobalCandidateBias)};
-  }
-};
-
-// Reverse of the tensor and global RNNs: fills barTensorOld, global (adjoint of the old global state, overwritten),
-// injected (of the bias into the tensor RNNs) and, per tensor, the adjoints of the means.
-template <class W>
-void laneLevelsBackward(const LaneModel& m, const LaneProblem& p, const LaneWeights<W>& weights,
-                        const LaneWeightsAdjoint& adjoint, const LaneState<const T*>& state, const LaneState<T*>& bar,
-                        LaneWorkspace& work, P* global, std::vector<P>& barMeans) {
-  const int h = m.tensorHidden, width = m.config.hidden + m.config.inputs();
-  const P zero(T(0));
-  for (int j = 0; j < m.globalHidden; ++j) global[j] = zero;
-  loadMany(bar.tensor, work.barTensorNew.data(), p.tensors * h);
-  P globalOld[kMaxCell];
-  P injected[3 * kMaxCell];
-  for (int j = 0; j < 3 * h; ++j) injected[j] = zero;
-  if (m.levels > 2) {
-    P mean[kMaxCell], barMean[kMaxCell], barGlobal[kMaxCell];
-    meanTensorState(m, p, work, mean);
-    loadMany(state.global, globalOld, m.globalHidden);
-    loadMany(bar.global, barGlobal, m.globalHidden);
-    for (int j = 0; j < h; ++j) barMean[j] = zero;
-    // The tape of the global RNN belongs to a forward step that laneBackward does not take otherwise.
-    P unused[kMaxCell];
-    gruForward(weights.globalGru(), mean, static_cast<P*>(nullptr), globalOld, unused, work.tapeOfGlobal());
-    gruBackward(weights.globalGru(), adjoint.globalGru(), mean, globalOld, work.tapeOfGlobal(), barGlobal, barMean,
-                static_cast<P*>(nullptr), global);
-    const P share(T(1) / static_cast<T>(p.tensors));
-    for (int t = 0; t < p.tensors; ++t) {
-      P* b = work.barTensorNew.data() + static_cast<std::size_t>(t * h);
-      for (int j = 0; j < h; ++j) b[j] = fma_(barMean[j], share, b[j]);
-    }
-  }
-  for (int t = 0; t < p.tensors; ++t) {
-    const std::size_t at = static_cast<std::size_t>(t * h);
-    P* barMean = barMeans.data() + static_cast<std::size_t>(t * width);
-    P* old = work.barTensorOld.data() + at;
-    for (int i = 0; i < width; ++i) barMean[i] = zero;
-    for (int j = 0; j < h; ++j) old[j] = zero;
-    gruBackward(weights.tensorGru(), adjoint.tensorGru(), work.tensors[static_cast<std::size_t>(t)].means,
-                work.tensorOld.data() + at, work.tapeOfTensor(t, h), work.barTensorNew.data() + at, barMean,
-                m.levels > 2 ? injected : static_cast<P*>(nullptr), old);
-  }
-  if (m.levels > 2) {
-    affineBackward(weights.at(kGlobalToTensorMatrix), adjoint.at(kGlobalToTensorMatrix), 3 * h, globalOld,
-                   m.globalHidden, 3 * h, injected, global);
-    accumulate(adjoint.at(kGlobalToTensorBias), injected, 3 * h);
-  }
-}
-
-template <class Shape>
-void laneBackward(const LaneBackwardTask<T>& task, const Shape& shape) {
-  using W = T;
-  const LaneModel& m = *task.model;
-  const LaneProblem& p = task.problem;
-  const LaneWeights<W> weights{task.weights, m};
-  const LaneWeightsAdjoint adjoint{reinterpret_cast<Memory*>(task.weightsAdjoint), m};
-  const int H = shape.hidden(), I = shape.inputs(), h = m.levels > 1 ? m.tensorHidden : 0, width = H + I;
-  const std::size_t w = Lanes::width, fields = static_cast<std::size_t>(m.config.fields());
-  const P zero(T(0));
-  LaneWorkspace& work = laneWorkspace();
-  work.resize(m, p);
-  static thread_local std::vector<LaneTape<Shape>> tapes;
-  static thread_local std::vector<P> barMeans;
-  tapes.resize(static_cast<std::size_t>(p.coordinates));
-  barMeans.resize(static_cast<std::size_t>(p.tensors * width));
-  laneForward(m, p, shape, weights, task.state, task.gradient, static_cast<T*>(nullptr), work,
-              [&](int i) -> LaneTape<Shape>& { return tapes[static_cast<std::size_t>(i)]; });
-
-  const LaneState<const T*> state(task.state, m, p);
-  const LaneState<T*> bar(task.adjoint, m, p);
-  P barGlobal[kMaxCell];
-  if (m.levels > 1) {
-    laneLevelsBackward(m, p, weights, adjoint, state, bar, work, barGlobal, barMeans);
-  } else {
-    for (P& b : barMeans) b = zero;
-  }
-  const Cell<W, P> cell = weights.cell();
-  CellAdjoint<Memory, P> cellAdjoint = adjoint.cell();
-  P barOffset(zero), barProblemMean(zero);
-  P barShared[3 * kMaxHidden];
-  for (int j = 0; j < 3 * H; ++j) barShared[j] = zero;
-  const bool ofTensor = (m.config.flags & kTensorLearningRateMean) != 0;
-
-  int first = 0;
-  for (int t = 0; t < p.tensors; ++t) {
-    const int n = p.lengths[t];
-    const P share(T(1) / static_cast<T>(n));
-    const LaneTensorTape& tensor = work.tensors[static_cast<std::size_t>(t)];
-    const P* barMean = barMeans.data() + static_cast<std::size_t>(t * width);
-    // θ' = θ − raw/rms: the adjoint of 1/rms, and of mean d² behind it.
-    P barInverse(zero), barAttentionInverse(zero);
-    for (int i = first; i < first + n; ++i) {
-      const std::size_t at = static_cast<std::size_t>(i);
-      barInverse = barInverse - Lanes::load(bar.theta + at * w) * work.raw[at];
-      if (shape.has(kAttention)) {
-        barAttentionInverse = barAttentionInverse - Lanes::load(bar.phi + at * w) * work.rawAttention[at];
-      }
-    }
-    const P cube = tensor.inverseRms * tensor.inverseRms * tensor.inverseRms;
-    const P attentionCube = tensor.attentionInverseRms * tensor.attentionInverseRms * tensor.attentionInverseRms;
-    const P pull = zero - barInverse * cube * share;  // 2·(−½)·share: of mean d² with respect to d
-    const P attentionPull = zero - barAttentionInverse * attentionCube * share;
-
-    P barBias[3 * kMaxHidden];
-    for (int j = 0; j < 3 * H; ++j) barBias[j] = zero;
-    P barMeanRate(zero);
-    for (int i = first; i < first + n; ++i) {
-      const std::size_t at = static_cast<std::size_t>(i);
-      const LaneTape<Shape>& tape = tapes[at];
-      T* const barCell = task.adjoint + at * fields * w;
-      Coordinates<P, Shape> c, old;
-      StepAdjoint<P, Shape> step;
-      loadCell(shape, state.cells + at * fields * w, c);
-      loadCell(shape, barCell, step.state);
-      for (int j = 0; j < H; ++j) step.state.hidden[j] = fma_(barMean[j], share, step.state.hidden[j]);
-      for (int j = 0; j < I; ++j) step.inputs[j] = barMean[H + j] * share;
-      const P barTheta = Lanes::load(bar.theta + at * w);
-      const P push = zero - barTheta * tensor.inverseRms;  // adjoint of raw
-      const P size = exp_(tape.logStep + cell.stepOffset);
-      const P barLog = push * work.raw[at];
-      step.direction = fma_(push, size, pull * work.direction[at]);
-      step.logStep = barLog;
-      step.attentionDirection = zero;
-      barOffset = barOffset + barLog;
-      if (shape.has(kAttention)) {
-        const P barPhi = Lanes::load(bar.phi + at * w);
-        const P pushAhead = zero - barPhi * tensor.attentionInverseRms;
-        step.attentionDirection = fma_(pushAhead, exp_(tape.logStep), attentionPull * work.attentionDirection[at]);
-        step.logStep = fma_(pushAhead, work.rawAttention[at], step.logStep);
-        Lanes::store(bar.theta + at * w, barTheta + barPhi);
-        // φ of the old state is where its gradient was taken; it enters the step in no other way.
-        Lanes::store(bar.phi + at * w, zero);
-      }
-      P barGradient;
-      advanceBackward(shape, cell, static_cast<const StepTape<P, Shape>&>(tape), Lanes::load(task.gradient + at * w), c,
-                      step, cellAdjoint, barBias, barMeanRate, old, barGradient);
-      storeCell(shape, barCell, old);
-      Lanes::store(task.gradientAdjoint + at * w, barGradient);
-    }
-    if (ofTensor) {
-      const P each = barMeanRate * share;
-      for (int i = first; i < first + n; ++i) {
-        T* rate = task.adjoint + (static_cast<std::size_t>(i) * fields + fields - 1) * w;
-        Lanes::store(rate, Lanes::load(rate) + each);
-      }
-    } else {
-      barProblemMean = barProblemMean + barMeanRate;
-    }
-    for (int j = 0; j < 3 * H; ++j) barShared[j] = barShared[j] + barBias[j];
-    if (m.levels > 1) {
-      P* barOld = work.barTensorOld.data() + static_cast<std::size_t>(t * h);
-      affineBackward(weights.at(kTensorToParameterMatrix), adjoint.at(kTensorToParameterMatrix), 3 * H,
-                     work.tensorOld.data() + static_cast<std::size_t>(t * h), h, 3 * H, barBias, barOld);
-      accumulate(adjoint.at(kTensorToParameterBias), barBias, 3 * H);
-    }
-    first += n;
-  }
-  if (!ofTensor) {
-    const P each = barProblemMean * P(T(1) / static_cast<T>(p.coordinates));
-    for (int i = 0; i < p.coordinates; ++i) {
-      T* rate = task.adjoint + (static_cast<std::size_t>(i) * fields + fields - 1) * w;
-      Lanes::store(rate, Lanes::load(rate) + each);
-    }
-  }
-  adjoint.addScalars(cellAdjoint, cell.rateMomentum, barOffset);
-  accumulate(adjoint.at(kParameterGatesBias), barShared, 2 * H);
-  accumulate(adjoint.at(kParameterCandidateBias), barShared + 2 * H, H);
-  if (m.levels > 2) {
-    P global[kMaxCell];
-    loadMany(state.global, global, m.globalHidden);
-    affineBackward(weights.at(kGlobalToParameterMatrix), adjoint.at(kGlobalToParameterMatrix), 3 * H, global,
-                   m.globalHidden, 3 * H, barShared, barGlobal);
-    accumulate(adjoint.at(kGlobalToParameterBias), barShared, 3 * H);
-    storeMany(barGlobal, bar.global, m.globalHidden);
-  }
-  if (m.levels > 1) storeMany(work.barTensorOld.data(), bar.tensor, p.tensors * m.tensorHidden);
 }

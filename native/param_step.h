@@ -40,10 +40,12 @@ struct StepOutputs {
   P logStep;             // η_step
 };
 
-// Outputs computed together by `affine`, so that their sums stay in registers.
+// Outputs computed together by `affine`, so that their sums stay in registers. `apart`: by a function of its own, where the
+// registers are so few that a caller's values would push the sums out of them.
 template <class P>
 struct TileOf {
   static constexpr int value = 10;
+  static constexpr bool apart = false;
 };
 
 template <int Tile, class P, class W, class B>
@@ -57,12 +59,23 @@ LO_HD LO_INLINE void affineTile(const W* LO_RESTRICT w, int stride, const B* bia
   LO_UNROLL for (int o = 0; o < Tile; ++o) out[o] = acc[o];
 }
 
+template <int Tile, class P, class W, class B>
+LO_HD LO_NOINLINE void affineTileApart(const W* w, int stride, const B* bias, const P* in, int n, P* out) {
+  affineTile<Tile>(w, stride, bias, in, n, out);
+}
+
 // out[o] = bias[o] + Σ_i in[i]·w[i·stride + o] for o < outputs.
 template <class P, class W, class B>
 LO_HD LO_INLINE void affine(const W* w, int stride, const B* bias, const P* in, int n, int outputs, P* out) {
   constexpr int tile = TileOf<P>::value;
   int o = 0;
-  for (; o + tile <= outputs; o += tile) affineTile<tile>(w + o, stride, bias + o, in, n, out + o);
+  for (; o + tile <= outputs; o += tile) {
+    if constexpr (TileOf<P>::apart) {
+      affineTileApart<tile>(w + o, stride, bias + o, in, n, out + o);
+    } else {
+      affineTile<tile>(w + o, stride, bias + o, in, n, out + o);
+    }
+  }
   for (; o < outputs; ++o) affineTile<1>(w + o, stride, bias + o, in, n, out + o);
 }
 

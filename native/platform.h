@@ -29,3 +29,11 @@
 #else
 #define LO_RESTRICT __restrict
 #endif
+
+#if defined(__CUDACC__)
+#define LO_NOINLINE __noinline__
+#elif defined(_MSC_VER)
+#define LO_NOINLINE __declspec(noinline)
+#else
+#define LO_NOINLINE __attribute__((noinline))
+#endif

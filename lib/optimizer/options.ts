@@ -15,7 +15,7 @@ export interface OptimizerOptions {
   readonly initialLearningRate?: number;
   /**
    * Over how many steps, from 0, the steps grow to their full length. Deep networks need it, fine-tuning may not. It
-   * counts from the optimizer's first step. Default: the weights'.
+   * counts from the optimizer's first step; weight decay grows with them. Default: the weights'.
    */
   readonly warmupSteps?: number;
   /** Multiplies every step: a number ≥ 0, or a function of the 0-based index of the step. Default 1. */

@@ -7,7 +7,9 @@ describe('settings of meta-training', () => {
   it('default is what the default weights say they were made with, field by field', () => {
     const provenance = JSON.parse(loadWeights('hrnn-2').metadata.provenance) as { iteration: number; config: unknown };
     expect(provenance.config).toEqual(JSON.parse(JSON.stringify(META_TRAINING_PRESETS['default'])));
-    expect(provenance.iteration).toBe(totalIterations(META_TRAINING_PRESETS['default']));
+    // The best snapshot by validation, one every 500 iterations.
+    expect(provenance.iteration % 500).toBe(0);
+    expect(provenance.iteration).toBeLessThanOrEqual(totalIterations(META_TRAINING_PRESETS['default']));
   });
 
   it.each(Object.entries(META_TRAINING_PRESETS))('%s is valid, also after a round trip through JSON', (_, config) => {

@@ -220,12 +220,12 @@ describe('non-finite gradients', () => {
   });
 
   it('do not harm later steps, however many there are', () => {
-    const { parameters, optimizer } = run(3);
+    const { parameters, optimizer } = run(3, { warmupSteps: 0 });
     const bits = hex(...parameters);
     const nan = parameters.map((p) => new Float32Array(p.length).fill(NaN));
     for (let i = 0; i < 5; i++) expect(optimizer.step(nan).skipped).toBe(338);
     expect(hex(...parameters)).toBe(bits);
-    const undisturbed = run(3);
+    const undisturbed = run(3, { warmupSteps: 0 });
     const gradients = gradientsAt(parameters, 3);
     optimizer.step(gradients);
     undisturbed.optimizer.step(gradients);
@@ -293,11 +293,11 @@ describe('dispose', () => {
     }
   });
 
-  it('frees the native memory, about 80 bytes per parameter', () => {
+  it('frees the native memory, 64 bytes per parameter: 6 hidden, 2·4 averages, the rate, one step', () => {
     const optimizer = createOptimizer([new Float32Array(100_000)]);
     optimizer.step([normals(100_000, 1)]);
-    expect(optimizer.bytes).toBeGreaterThan(70 * 100_000);
-    expect(optimizer.bytes).toBeLessThan(100 * 100_000);
+    expect(optimizer.bytes).toBeGreaterThan(63 * 100_000);
+    expect(optimizer.bytes).toBeLessThan(70 * 100_000);
     optimizer.dispose();
     expect(optimizer.bytes).toBe(0);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createOptimizer, loadWeights } from '../../lib/index';
 import type { OptimizerOptions } from '../../lib/index';
+import { createWeights } from '../../lib/optimizer/weights';
 import { decodeSafetensors } from '../../lib/safetensors';
 import { bitsOf, gradientsAt, hex, normals, resume, run, SIZES, startParameters } from './runs';
 
@@ -68,7 +69,7 @@ describe('options', () => {
       weights: loadWeights('hrnn-2'),
       preset: 'hrnn-2',
       initialLearningRate: 1e-3,
-      warmup: loadWeights('hrnn-2').metadata.warmup ?? { steps: 0, from: 1 },
+      warmup: { steps: 150, from: 0.02 },
       learningRateMultiplier: 1,
       weightDecay: 0,
       clipNorm: Infinity,
@@ -97,10 +98,11 @@ describe('options', () => {
   });
 
   it('initialLearningRate above what the weights allow starts at the highest they allow', () => {
-    const { maxLogLearningRate } = loadWeights('hrnn-2').architecture;
-    const optimizer = run(0, { preset: 'hrnn-2', initialLearningRate: 1 }).optimizer;
+    const { architecture, tensors, metadata } = loadWeights('prototype');
+    const weights = createWeights({ ...architecture, maxLogLearningRate: -5 }, tensors, metadata);
+    const optimizer = run(0, { weights, initialLearningRate: 1 }).optimizer;
     const rates = decodeSafetensors(optimizer.saveState()).tensors.get('0.logLearningRate')!.data as Float32Array;
-    expect(rates[0]).toBe(maxLogLearningRate);
+    expect(rates[0]).toBe(-5);
   });
 });
 
@@ -206,8 +208,9 @@ describe('weightDecay', () => {
     const start = Float64Array.from(normals(200, 1));
     const gradient = Float64Array.from(normals(200, 2));
     const [plain, decayed] = [start.slice(), start.slice()];
-    const a = createOptimizer([plain], { learningRateMultiplier: multiplier });
-    const b = createOptimizer([decayed], { learningRateMultiplier: multiplier, weightDecay });
+    const common = { learningRateMultiplier: multiplier, warmupSteps: 0 };
+    const a = createOptimizer([plain], common);
+    const b = createOptimizer([decayed], { ...common, weightDecay });
     a.step([gradient]);
     b.step([gradient]);
     decayed.forEach((value, i) => expect(value).toBeCloseTo(plain[i] - multiplier * weightDecay * start[i], 14));
@@ -217,8 +220,8 @@ describe('weightDecay', () => {
   it('takes the values before the step, in single precision too', () => {
     const start = normals(200, 1);
     const [plain, decayed] = [start.slice(), start.slice()];
-    createOptimizer([plain]).step([normals(200, 2)]);
-    createOptimizer([decayed], { weightDecay: 0.25 }).step([normals(200, 2)]);
+    createOptimizer([plain], { warmupSteps: 0 }).step([normals(200, 2)]);
+    createOptimizer([decayed], { warmupSteps: 0, weightDecay: 0.25 }).step([normals(200, 2)]);
     decayed.forEach((value, i) => expect(value).toBeCloseTo(plain[i] - 0.25 * start[i], 6));
   });
 

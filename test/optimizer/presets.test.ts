@@ -18,7 +18,7 @@ describe('presets', () => {
   it('name the default first, each with description and provenance', () => {
     const list = presets();
     expect(list.map(({ name }) => name).sort()).toEqual(['hrnn-2', 'prototype', 'rmsprop-like']);
-    expect(list[0]).toMatchObject({ name: 'hrnn-2', isDefault: true, metaParameters: 8439 });
+    expect(list[0]).toMatchObject({ name: 'hrnn-2', isDefault: true, metaParameters: 7315 });
     for (const { description, provenance } of list) expect(description.length * provenance.length).toBeGreaterThan(0);
   });
 

@@ -123,7 +123,7 @@ describe('saveState', () => {
     });
     expect(tensors.get('global.hidden')!.shape).toEqual([20]);
     SIZES.forEach((size, i) => {
-      expect(tensors.get(`${i}.hidden`)!.shape).toEqual([size, 10]);
+      expect(tensors.get(`${i}.hidden`)!.shape).toEqual([size, 6]);
       expect(tensors.get(`${i}.momentum`)!.shape).toEqual([size, 4]);
       expect(tensors.get(`${i}.scale`)!.shape).toEqual([size, 4]);
       expect(tensors.get(`${i}.logLearningRate`)!.shape).toEqual([size]);
@@ -190,7 +190,7 @@ describe('loadState refuses, and leaves everything as it was,', () => {
   it('the state of other sizes, and says which', () => {
     expectRefused(
       run(1, {}, [37, 2, 300]).optimizer.saveState(),
-      /^state: tensor '1\.hidden': expected shape \[1, 10\], got \[2, 10\]$/,
+      /^state: tensor '1\.hidden': expected shape \[1, 6\], got \[2, 6\]$/,
     );
     expectRefused(run(1, {}, [37, 1]).optimizer.saveState(), /^state: expected 3 parameters, got 2$/);
     expectRefused(run(1, {}, [37, 1, 300, 4]).optimizer.saveState(), /^state: expected 3 parameters, got 4$/);

@@ -108,10 +108,7 @@ export class Engine {
     this.requireReady();
     let rate = logLearningRate ?? Math.log(this.weights.metadata.initialLearningRate);
     if (typeof rate === 'number') {
-      const { architecture, metadata } = this.weights;
-      const [lowest, highest] = metadata.initialLearningRateRange ?? [0, Infinity];
-      rate = Math.min(Math.max(rate, Math.log(lowest)), Math.log(highest));
-      rate = Math.min(Math.max(rate, MIN_LOG_LEARNING_RATE), architecture.maxLogLearningRate);
+      rate = Math.min(Math.max(rate, MIN_LOG_LEARNING_RATE), this.weights.architecture.maxLogLearningRate);
     }
     const handle = this.native.addTensor(length, rate);
     this.tensorHidden.set(handle, this.levels.initialTensorHidden());

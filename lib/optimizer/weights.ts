@@ -101,6 +101,12 @@ function checkStart({ initialLearningRateRange: range, warmup }: WeightsMetadata
   }
 }
 
+/** Where an optimizer with these weights starts when it is told this initial learning rate. */
+export function heldInitialRate({ metadata }: Weights, rate: number): number {
+  const [lowest, highest] = metadata.initialLearningRateRange ?? [0, Infinity];
+  return Math.min(Math.max(rate, lowest), highest);
+}
+
 /** The tensor as doubles; zeros of the given length where the architecture has none. */
 function doubles(weights: Weights, name: string, length: number): Float64Array {
   return Float64Array.from(weights.tensors.get(name) ?? new Float64Array(length));

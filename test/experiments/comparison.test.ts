@@ -212,5 +212,7 @@ describe('compare', { timeout: 60_000 }, () => {
       learnedContestant(weights).name,
     );
     expect(learnedContestant(changed).name).not.toBe(learnedContestant(weights).name);
+    const warm = { ...weights, metadata: { ...weights.metadata, warmup: { steps: 7, from: 0.5 } } };
+    expect(learnedContestant(warm).name).not.toBe(learnedContestant(weights).name);
   });
 });

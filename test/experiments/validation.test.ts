@@ -45,6 +45,16 @@ describe('validate', { timeout: 60_000 }, () => {
     expect(await validate(weights, { tasks: short, threads: 2 })).toEqual(first);
   });
 
+  it('gives rates that the weights hold to the same one the same run', async () => {
+    const metadata = { ...weights.metadata, initialLearningRateRange: [1e-4, 1e-3] as const };
+    const held = await validate({ ...weights, metadata }, { tasks: short, seeds: [0], initialRates: [1e-3, 0.1] });
+    const free = await validate(weights, { tasks: short, seeds: [0], initialRates: [1e-3, 0.1] });
+    expect(held.rows.map(({ initialRate }) => initialRate)).toEqual([1e-3, 0.1, 1e-3, 0.1]);
+    const losses = ({ rows }: typeof held): number[] => rows.map(({ finalLoss }) => finalLoss);
+    expect(losses(held)).toEqual([0, 0, 2, 2].map((i) => losses(free)[i]));
+    expect(losses(free)[1]).not.toBe(losses(free)[0]);
+  });
+
   it('stops when told to and refuses empty lists', async () => {
     const signal = AbortSignal.abort(new Error('stop'));
     await expect(validate(weights, { tasks: short, signal })).rejects.toThrow('stop');

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { heldInitialRate } from '../../optimizer/weights';
 import type { Weights } from '../../optimizer/weights';
 import { adam, momentum, rmsProp, type MakeOptimizer } from '../baselines';
 import { learnedOptimizer } from '../learned';
@@ -13,6 +14,8 @@ export interface Contestant {
   readonly customaryRate: number;
   /** With this (initial) learning rate. */
   make(rate: number): MakeOptimizer;
+  /** The rate that another one amounts to; default: itself. */
+  countsAs?(rate: number): number;
 }
 
 /** Customary rates are the defaults of Keras. */
@@ -43,11 +46,13 @@ export const TUNED_RATES: readonly number[] = [-4, -3.5, -3, -2.5, -2, -1.5, -1,
  */
 export function learnedContestant(weights: Weights, threads = 1): Contestant {
   const hash = createHash('sha256').update(JSON.stringify(weights.architecture));
+  if (weights.metadata.warmup) hash.update(JSON.stringify(weights.metadata.warmup));
   for (const [name, data] of weights.tensors) hash.update(name).update(Float32Array.from(data));
   return {
     name: `learned-${hash.digest('hex').slice(0, 12)}`,
     title: `learned (${weights.metadata.name})`,
     customaryRate: weights.metadata.initialLearningRate,
     make: (initialLearningRate) => learnedOptimizer({ weights, initialLearningRate, threads }),
+    countsAs: (rate) => heldInitialRate(weights, rate),
   };
 }

@@ -47,8 +47,9 @@ export class TaskRunner {
   }
 
   /** @throws the signal's reason when aborted. */
-  async run(contestant: Contestant, rate: number, seed: number): Promise<RunMetrics> {
+  async run(contestant: Contestant, nominalRate: number, seed: number): Promise<RunMetrics> {
     const { task, steps, options } = this;
+    const rate = contestant.countsAs?.(nominalRate) ?? nominalRate;
     const key = {
       task: task.name,
       fingerprint: this.#fingerprint,

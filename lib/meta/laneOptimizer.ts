@@ -16,10 +16,6 @@ export class LaneOptimizer {
     lengths: readonly number[],
     readonly blocks: number,
   ) {
-    if (architecture.attention)
-      throw new RangeError(
-        'architecture.attention: expected false; lookahead is meta-trained by back-propagation only',
-      );
     this.states = new LaneStates(architecture, lengths, blocks);
     this.width = this.states.width;
     this.coordinates = this.states.coordinates;

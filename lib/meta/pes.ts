@@ -44,6 +44,8 @@ export class PesFamily implements Estimator<PesOptions> {
   /** f₀ per lane. */
   private readonly start: Float32Array;
   private readonly theta: Float32Array;
+  /** Where gradients are taken: with attention an array of its own, φ; else `theta`. */
+  private readonly point: Float32Array;
   private readonly gradient: Float32Array;
   private readonly values: Float32Array;
   private readonly losses: Float64Array;
@@ -70,6 +72,7 @@ export class PesFamily implements Estimator<PesOptions> {
     this.logRates = Array.from({ length: this.pairs }, () => new Float64Array(coordinates));
     this.start = new Float32Array(lanes);
     this.theta = alignedFloat32Array(lanes * coordinates);
+    this.point = architecture.attention ? alignedFloat32Array(lanes * coordinates) : this.theta;
     this.gradient = alignedFloat32Array(lanes * coordinates);
     this.values = new Float32Array(lanes);
     this.losses = new Float64Array(lanes);
@@ -144,7 +147,7 @@ export class PesFamily implements Estimator<PesOptions> {
 
   /** One truncation of every pair. */
   run(flat: Float64Array, random: Random, options: PesOptions): TruncationResult {
-    const { optimizer, members, theta, gradient, values, losses } = this;
+    const { optimizer, members, theta, point, gradient, values, losses } = this;
     this.perturb(flat, random, options.sigma);
     losses.fill(0);
     this.failed.fill(0);
@@ -156,7 +159,8 @@ export class PesFamily implements Estimator<PesOptions> {
       }
     }
     for (let step = 0; step < options.truncation; step++) {
-      members.gradient(theta, gradient, random);
+      if (point !== theta) optimizer.readPoint(point);
+      members.gradient(point, gradient, random);
       optimizer.step(this.weights, gradient);
       optimizer.readTheta(theta);
       members.objective(theta, values, random);

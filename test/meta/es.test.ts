@@ -4,7 +4,7 @@ import type { BpttOptions } from '../../lib/meta/bptt';
 import { EsFamily } from '../../lib/meta/es';
 import { PesFamily } from '../../lib/meta/pes';
 import type { PesOptions } from '../../lib/meta/pes';
-import { DEFAULT_ARCHITECTURE } from '../../lib/optimizer/architecture';
+import { DEFAULT_ARCHITECTURE, metaParameterShapes } from '../../lib/optimizer/architecture';
 import type { Architecture } from '../../lib/optimizer/architecture';
 import type { LaneFamily } from '../../lib/problems/lanes/family';
 import { NoiseTable } from '../../lib/problems/lanes/noise';
@@ -23,7 +23,17 @@ const architecture: Architecture = {
   gradientProducts: false,
   relativeLogMagnitude: false,
 };
-const flat = perturbedWeights(architecture, 1);
+/** Lookahead far against the direction of the step, so that gradients at φ differ from those at θ. */
+function lookingBack(flat: Float64Array, architecture: Architecture): Float64Array {
+  let at = 0;
+  return metaParameterShapes(architecture).reduce((changed, [name, shape]) => {
+    const end = at + shape.reduce((a, b) => a * b, 1);
+    const factor = name.startsWith('parameter.attention.') ? -1 : 1;
+    for (; at < end; at++) changed[at] *= factor;
+    return changed;
+  }, flat.slice());
+}
+
 const table = new NoiseTable(1, 1 << 18);
 const family: LaneFamily = Object.assign(new ResidualFamily('residuals', [3, 2], 1), {
   noiseProbability: 0,
@@ -44,13 +54,18 @@ const BLOCKS = 32;
 describe('plain evolution strategies', () => {
   it('equal persistent ones in the first truncation of a trajectory, and not later', () => {
     const make = [EsFamily, PesFamily].map((Family) => new Family(architecture, family, 2, table, 5));
+    const flat = perturbedWeights(architecture, 1);
     for (const estimator of make) estimator.begin(createRandom(1), es);
     const [first, second] = [0, 1].map((t) => make.map((estimator) => estimator.run(flat, createRandom(2, t), es)));
     expect(first[0]).toEqual(first[1]);
     expect(second[0].gradient).not.toEqual(second[1].gradient);
   });
 
-  it('estimate the gradient of truncated back-propagation with second derivatives, from a carried state', () => {
+  it.each([
+    ['', architecture],
+    [', with lookahead', { ...architecture, attention: true }],
+  ])('estimate the gradient of truncated back-propagation, second derivatives, carried state%s', (_, architecture) => {
+    const flat = lookingBack(perturbedWeights(architecture, 1), architecture);
     const estimator = new EsFamily(architecture, family, BLOCKS, table, 5);
     const exact = new BpttFamily(architecture, family, BLOCKS / 2, table, 5);
     expect(exact.problems).toBe(estimator.pairs);

@@ -159,7 +159,8 @@ export class AugmentedMembers {
       for (let lane = 0; lane < width; lane += lanesPerMember) {
         const first = b * width + lane;
         this.measureNoise(b, lane, gradient);
-        const noisy = this.noise[first] > 0;
+        // NaN, of a problem that has blown up, draws as noise does: the random numbers of the others stay the same.
+        const noisy = this.noise[first] !== 0;
         const sparse = this.keep[first] < 1;
         const offset = noisy || sparse ? this.table.offset(random, 2 * n) : 0;
         this.noiseOffsets[first / lanesPerMember] = offset;
@@ -240,7 +241,7 @@ export class AugmentedMembers {
     const rms = Math.sqrt(squares / n + 1e-20);
     for (let l = at; l < at + this.lanesPerMember; l++) {
       this.start[l] = this.values[at] + 1e-20;
-      this.noise[l] *= rms;
+      if (this.noise[l] !== 0) this.noise[l] *= rms;
     }
   }
 

@@ -32,7 +32,7 @@ Suites:
                           best of seven rates. Losses are the mean over all training samples: after the last step, and as the
                           mean of the last five evaluations (every 50 steps)
   validation              eleven small tasks from three initial rates, without baselines: the score that meta-training selects by
-  networks                eight networks beside Adam, SGD with momentum, RMSProp and SGD, each tuned over half-decades 1e-4…1 with
+  networks                eight networks beside Adam, SGD with momentum and RMSProp, each tuned over half-decades 1e-4…1 with
                           seeds of its own and at its customary rate, with the criteria of a release. The baselines' runs ship
                           with the package; those of the learned optimizer take minutes to an hour
 
@@ -105,7 +105,7 @@ export function addEvaluateCommand(program: Command, context: Context): void {
     )
     .option('--data-dir <folder>', 'networks: folder with the t10k files of MNIST')
     .option('--cache <file>', 'networks: JSON file to keep finished runs in and to take them from')
-    .option('--baselines <a,b>', 'networks: only these of adam, momentum, rmsprop, sgd; adam must be one', names)
+    .option('--baselines <a,b>', 'networks: only these of adam, momentum, rmsprop; adam must be one', names)
     .option('--baselines-only', 'networks: run the baselines into the cache and stop')
     .option('--csv <file>', 'networks: write every run to this file')
     .option('--json', 'print one JSON document with the losses of all seeds instead of tables')

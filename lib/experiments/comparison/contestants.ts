@@ -28,12 +28,6 @@ export const BASELINES: readonly Contestant[] = [
     make: (learningRate) => momentum({ learningRate }),
   },
   { name: 'rmsprop', title: 'RMSProp', customaryRate: 1e-3, make: (learningRate) => rmsProp({ learningRate }) },
-  {
-    name: 'sgd',
-    title: 'SGD',
-    customaryRate: 1e-2,
-    make: (learningRate) => momentum({ learningRate, momentum: 0 }),
-  },
 ];
 
 /** Half-decades from 1e-4 to 1. */

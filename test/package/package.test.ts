@@ -20,14 +20,14 @@ const TRAINING = `
   const { createOptimizer, info } = await load('learned-optimizer');
   const x = new Float32Array(100).fill(1);
   const optimizer = createOptimizer({ x });
-  for (let step = 0; step < 50; step++) optimizer.step({ x: x.slice() });
+  for (let step = 0; step < 200; step++) optimizer.step({ x: x.slice() });
   const tf = await load('@tensorflow/tfjs');
   await tf.setBackend('cpu');
   const { learnedOptimizer } = await load('learned-optimizer/tfjs');
   const model = tf.sequential({ layers: [tf.layers.dense({ inputShape: [2], units: 1 })] });
   model.compile({ optimizer: learnedOptimizer(), loss: 'meanSquaredError' });
   const xs = tf.tensor2d([[0, 1], [1, 0], [1, 1], [0, 0]]);
-  const { history } = await model.fit(xs, tf.tensor2d([[1], [2], [3], [0]]), { epochs: 60, verbose: 0 });
+  const { history } = await model.fit(xs, tf.tensor2d([[1], [2], [3], [0]]), { epochs: 300, verbose: 0 });
   console.log(JSON.stringify({ version: info().version, mean: x.reduce((a, b) => a + b) / 100, loss: history.loss }));
 `;
 

@@ -59,11 +59,11 @@ export function layersContract(tf: TensorFlow): void {
   describe('model.compile and model.fit', () => {
     it('train the digits', async () => {
       const model = compiled();
-      const { history } = await fit(model, 12);
+      const { history } = await fit(model, 24);
       const loss = history['loss'] as number[];
       expect(loss[loss.length - 1]).toBeLessThan(0.1);
       expect((history['acc'] as number[]).at(-1)).toBeGreaterThan(0.97);
-      expect((model.optimizer as TfLearnedOptimizer).iterations).toBe((12 * IMAGES) / 64);
+      expect((model.optimizer as TfLearnedOptimizer).iterations).toBe((24 * IMAGES) / 64);
       model.dispose();
     });
 

@@ -11,7 +11,7 @@ export type { StepReport } from './optimizer/engine';
 export { presets, loadWeights } from './optimizer/presets';
 export type { PresetInfo } from './optimizer/presets';
 export { createWeights, encodeWeights, saveWeights } from './optimizer/weights';
-export type { Warmup, Weights, WeightsMetadata } from './optimizer/weights';
+export type { Annealing, Warmup, Weights, WeightsMetadata } from './optimizer/weights';
 export { DEFAULT_ARCHITECTURE, metaParameterShapes } from './optimizer/architecture';
 export type { Architecture } from './optimizer/architecture';
 export { initialWeights } from './optimizer/initialWeights';

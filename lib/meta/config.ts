@@ -6,7 +6,7 @@ import type { CorpusName } from './corpus';
 import { createMetaOptimizer } from './metaOptimizers';
 import type { MetaOptimizerConfig } from './metaOptimizers';
 import type { PesOptions } from './pes';
-import type { Warmup } from '../optimizer/weights';
+import type { Annealing, Warmup } from '../optimizer/weights';
 
 /** Which estimator of the meta-gradient, with its options. */
 export type EstimatorConfig =
@@ -48,6 +48,8 @@ export interface MetaTrainingConfig {
   readonly weightsInitialRateRange?: readonly [lowest: number, highest: number];
   /** Warm-up in the weights that are written; default: none. Problems of the corpus need none, deep networks do. */
   readonly weightsWarmup?: Warmup;
+  /** Annealing in the weights that are written; default: none. */
+  readonly weightsAnnealing?: Annealing;
   /** Of the initial meta-parameters, the problems and the perturbations. */
   readonly seed: number;
   readonly corpus: CorpusName;
@@ -70,6 +72,7 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
   weightsMaxLogLearningRate: -4,
   weightsInitialRateRange: [1e-4, 1e-3],
   weightsWarmup: { steps: 150, from: 0.02 },
+  weightsAnnealing: { after: 2000, power: 1 },
   seed: 2,
   corpus: 'default',
   phases: [
@@ -200,6 +203,13 @@ export function validateMetaTrainingConfig(config: MetaTrainingConfig): MetaTrai
     '{ steps, from } with a whole number of steps and from in (0, 1]',
     warmup === undefined ||
       (Number.isSafeInteger(warmup?.steps) && warmup.steps >= 0 && isPositive(warmup.from) && warmup.from <= 1),
+  );
+  const annealing = config.weightsAnnealing;
+  check(
+    'weightsAnnealing',
+    annealing,
+    '{ after, power } with after from 1 and power above 0',
+    annealing === undefined || (annealing?.after >= 1 && isPositive(annealing.power)),
   );
   check('seed', config.seed, 'a whole number', Number.isSafeInteger(config.seed));
   check('corpus', config.corpus, CORPUS_NAMES.join(' or '), CORPUS_NAMES.includes(config.corpus));

@@ -89,6 +89,7 @@ function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration:
     initialLearningRate: 1e-3,
     ...(config.weightsInitialRateRange && { initialLearningRateRange: config.weightsInitialRateRange }),
     ...(config.weightsWarmup && { warmup: config.weightsWarmup }),
+    ...(config.weightsAnnealing && { annealing: config.weightsAnnealing }),
   });
 }
 

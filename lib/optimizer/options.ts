@@ -1,6 +1,6 @@
 import { DEFAULT_PRESET, loadWeights } from './presets';
-import { NO_WARMUP } from './weights';
-import type { Warmup, Weights } from './weights';
+import { NO_ANNEALING, NO_WARMUP } from './weights';
+import type { Annealing, Warmup, Weights } from './weights';
 
 /** Options of `createOptimizer` and of `learnedOptimizer` in `learned-optimizer/tfjs`. */
 export interface OptimizerOptions {
@@ -18,6 +18,11 @@ export interface OptimizerOptions {
    * counts from the optimizer's first step; weight decay grows with them. Default: the weights'.
    */
   readonly warmupSteps?: number;
+  /**
+   * From which step on, 1 or more, the steps shrink as the weights say (for those that ship: with 1/step); Infinity: never.
+   * It keeps long runs from leaving a loss near zero again. Default: the weights'.
+   */
+  readonly annealAfter?: number;
   /** Multiplies every step: a number ≥ 0, or a function of the 0-based index of the step. Default 1. */
   readonly learningRateMultiplier?: number | ((step: number) => number);
   /**
@@ -38,6 +43,7 @@ export interface ResolvedOptions {
   readonly preset: string | undefined;
   readonly initialLearningRate: number;
   readonly warmup: Warmup;
+  readonly annealing: Annealing;
   readonly learningRateMultiplier: number | ((step: number) => number);
   readonly weightDecay: number;
   readonly clipNorm: number;
@@ -49,6 +55,7 @@ const KNOWN = [
   'weights',
   'initialLearningRate',
   'warmupSteps',
+  'annealAfter',
   'learningRateMultiplier',
   'weightDecay',
   'clipNorm',
@@ -93,6 +100,7 @@ export function resolveOptions(options: OptimizerOptions = {}): ResolvedOptions 
   const preset = options.weights === undefined ? (options.preset ?? DEFAULT_PRESET) : undefined;
   const weights = options.weights ?? loadWeights(preset!);
   const warmup = weights.metadata.warmup ?? NO_WARMUP;
+  const annealing = weights.metadata.annealing ?? NO_ANNEALING;
   const multiplier = options.learningRateMultiplier ?? 1;
   if (typeof multiplier !== 'function') checkMultiplier(multiplier);
   return {
@@ -111,6 +119,15 @@ export function resolveOptions(options: OptimizerOptions = {}): ResolvedOptions 
         options.warmupSteps ?? warmup.steps,
         (v) => Number.isInteger(v) && v >= 0,
         'a whole number of at least 0',
+      ),
+    },
+    annealing: {
+      ...annealing,
+      after: requireNumber(
+        'annealAfter',
+        options.annealAfter ?? annealing.after,
+        (v) => v >= 1,
+        'a number of at least 1',
       ),
     },
     learningRateMultiplier: multiplier,
@@ -140,10 +157,13 @@ function checkMultiplier(value: unknown): number {
 }
 
 /**
- * Multiplier of the step with the given 0-based index: the caller's times that of the warm-up.
+ * Multiplier of the step with the given 0-based index: the caller's times those of warm-up and annealing.
  * @throws when the caller's function returns something else than a multiplier
  */
-export function multiplierAt({ learningRateMultiplier: m, warmup }: ResolvedOptions, step: number): number {
+export function multiplierAt(options: ResolvedOptions, step: number): number {
+  const { learningRateMultiplier: m, warmup, annealing } = options;
   const own = typeof m === 'function' ? checkMultiplier(m(step)) : m;
-  return step < warmup.steps ? own * warmup.from ** (1 - step / warmup.steps) : own;
+  const start = step < warmup.steps ? warmup.from ** (1 - step / warmup.steps) : 1;
+  const end = step > annealing.after ? (annealing.after / step) ** annealing.power : 1;
+  return own * start * end;
 }

@@ -19,6 +19,16 @@ export interface Warmup {
   readonly from: number;
 }
 
+/** How the steps of a long run shrink. */
+export interface Annealing {
+  /** Number of steps before it begins. */
+  readonly after: number;
+  /** Step t > after is multiplied by (after/t)^power; power > 0. */
+  readonly power: number;
+}
+
+export const NO_ANNEALING: Annealing = { after: Infinity, power: 1 };
+
 export const NO_WARMUP: Warmup = { steps: 0, from: 1 };
 
 export interface WeightsMetadata {
@@ -34,6 +44,8 @@ export interface WeightsMetadata {
   readonly initialLearningRateRange?: readonly [lowest: number, highest: number];
   /** Default: none. */
   readonly warmup?: Warmup;
+  /** Default: none. */
+  readonly annealing?: Annealing;
 }
 
 /** A set of meta-parameters with the architecture they belong to. Immutable. */
@@ -81,22 +93,28 @@ export function createWeights(
   if (!(rate >= 1e-14 && rate <= 1e14)) {
     throw new RangeError(`weights: initialLearningRate: expected a number from 1e-14 to 1e14, got ${String(rate)}`);
   }
-  checkStart(metadata);
+  checkSchedule(metadata);
   return { architecture: checked, tensors: ordered, metadata };
 }
 
-/** Checks what the metadata say of an optimizer's start. */
-function checkStart({ initialLearningRateRange: range, warmup }: WeightsMetadata): void {
+/** Checks what the metadata say of an optimizer's start and of long runs. */
+function checkSchedule({ initialLearningRateRange: range, warmup, annealing }: WeightsMetadata): void {
   if (range !== undefined && !(Array.isArray(range) && range[0] >= 1e-14 && range[1] >= range[0] && range[1] <= 1e14)) {
     throw new RangeError(
       `weights: initialLearningRateRange: expected two numbers from 1e-14 to 1e14 in ascending order, got ${JSON.stringify(range)}`,
     );
   }
-  if (warmup === undefined) return;
-  const { steps, from } = warmup;
-  if (!(Number.isInteger(steps) && steps >= 0 && from > 0 && from <= 1)) {
+  if (
+    warmup !== undefined &&
+    !(Number.isInteger(warmup.steps) && warmup.steps >= 0 && warmup.from > 0 && warmup.from <= 1)
+  ) {
     throw new RangeError(
       `weights: warmup: expected steps, a whole number, and from, a number in (0, 1], got ${JSON.stringify(warmup)}`,
+    );
+  }
+  if (annealing !== undefined && !(annealing.after >= 1 && annealing.power > 0 && Number.isFinite(annealing.power))) {
+    throw new RangeError(
+      `weights: annealing: expected after, a number from 1, and power, a number above 0, got ${JSON.stringify(annealing)}`,
     );
   }
 }
@@ -160,6 +178,7 @@ export function encodeWeights(weights: Weights): Uint8Array {
       initialLearningRate: String(weights.metadata.initialLearningRate),
       ...json('initialLearningRateRange', weights.metadata.initialLearningRateRange),
       ...json('warmup', weights.metadata.warmup),
+      ...json('annealing', weights.metadata.annealing),
       architecture: JSON.stringify(weights.architecture),
     },
   });
@@ -208,6 +227,7 @@ export function decodeWeights(bytes: Uint8Array): Weights {
     initialLearningRate: Number(metadata['initialLearningRate']),
     ...parsed<'initialLearningRateRange'>(metadata, 'initialLearningRateRange'),
     ...parsed<'warmup'>(metadata, 'warmup'),
+    ...parsed<'annealing'>(metadata, 'annealing'),
   });
 }
 

@@ -11,6 +11,7 @@ export function toConfig(options: ResolvedOptions): tf.serialization.ConfigDict 
     name: options.preset ?? options.weights.metadata.name,
     initialLearningRate: options.initialLearningRate,
     warmupSteps: options.warmup.steps,
+    ...(Number.isFinite(options.annealing.after) && { annealAfter: options.annealing.after }),
     weightDecay: options.weightDecay,
     threads: options.threads,
   };
@@ -32,6 +33,7 @@ export function toConfig(options: ResolvedOptions): tf.serialization.ConfigDict 
 const SAVED_OPTIONS = [
   'initialLearningRate',
   'warmupSteps',
+  'annealAfter',
   'learningRateMultiplier',
   'weightDecay',
   'clipNorm',

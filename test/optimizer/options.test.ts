@@ -45,7 +45,7 @@ describe('createOptimizer refuses', () => {
     [
       { learningRate: 0.1 },
       RangeError,
-      /^options\.learningRate: unknown option; known: preset, weights, initialLearningRate, warmupSteps, learningRateMultiplier, weightDecay, clipNorm, threads$/,
+      /^options\.learningRate: unknown option; known: preset, weights, initialLearningRate, warmupSteps, annealAfter, learningRateMultiplier, weightDecay, clipNorm, threads$/,
     ],
     [
       { preset: 'prototype', weights: loadWeights('prototype') },
@@ -70,6 +70,7 @@ describe('options', () => {
       preset: 'hrnn-2',
       initialLearningRate: 1e-3,
       warmup: { steps: 150, from: 0.02 },
+      annealing: { after: 2000, power: 1 },
       learningRateMultiplier: 1,
       weightDecay: 0,
       clipNorm: Infinity,

@@ -40,7 +40,8 @@ export const TUNED_RATES: readonly number[] = [-4, -3.5, -3, -2.5, -2, -1.5, -1,
  */
 export function learnedContestant(weights: Weights, threads = 1): Contestant {
   const hash = createHash('sha256').update(JSON.stringify(weights.architecture));
-  if (weights.metadata.warmup) hash.update(JSON.stringify(weights.metadata.warmup));
+  const { warmup, annealing } = weights.metadata;
+  for (const schedule of [warmup, annealing]) if (schedule) hash.update(JSON.stringify(schedule));
   for (const [name, data] of weights.tensors) hash.update(name).update(Float32Array.from(data));
   return {
     name: `learned-${hash.digest('hex').slice(0, 12)}`,

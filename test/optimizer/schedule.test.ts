@@ -85,6 +85,37 @@ describe('the warm-up of weights', () => {
   });
 });
 
+describe('the annealing of weights', () => {
+  const annealed = weightsWith({ annealing: { after: 2, power: 2 } });
+
+  it('shrinks the steps after some with a power of their index', () => {
+    const whole = displacements(5, { weights: plain });
+    displacements(5, { weights: annealed }).forEach((step, t) => {
+      const factor = [1, 1, 1, 4 / 9, 1 / 4][t];
+      step.forEach((value, i) => expect(value).toBeCloseTo(factor * whole[t][i], 12));
+    });
+  });
+
+  it('begins when annealAfter says; Infinity turns it off', () => {
+    const off = displacements(5, { weights: annealed, annealAfter: Infinity });
+    expect(off).toEqual(displacements(5, { weights: plain }));
+    const later = displacements(5, { weights: annealed, annealAfter: 3 });
+    expect(later.slice(0, 4)).toEqual(off.slice(0, 4));
+    later[4].forEach((value, i) => expect(value).toBeCloseTo((9 / 16) * off[4][i], 12));
+  });
+
+  it.each([[0], [-1], [NaN]])('annealAfter %s is refused', (annealAfter) => {
+    const create = (): unknown => createOptimizer([normals(4, 1)], { annealAfter });
+    expect(create).toThrow(/^annealAfter: expected a number of at least 1, got /);
+  });
+
+  it('is kept in the file, and refused when it makes no sense', () => {
+    expect(decodeWeights(encodeWeights(annealed)).metadata).toEqual(annealed.metadata);
+    expect(() => weightsWith({ annealing: { after: 0, power: 1 } })).toThrow(/^weights: annealing: expected after/);
+    expect(() => weightsWith({ annealing: { after: 5, power: -1 } })).toThrow(/^weights: annealing: .* got /);
+  });
+});
+
 describe('the range of initial learning rates of weights', () => {
   const ranged = weightsWith({ initialLearningRateRange: [1e-4, 1e-3] });
 

@@ -1,5 +1,5 @@
 import { loadDigits } from '../datasets/digits';
-import { heldInitialRate } from '../optimizer/weights';
+import { heldInitialRate } from '../optimizer/schedule';
 import type { Weights } from '../optimizer/weights';
 import type { Problem } from '../problems/problem';
 import { learnedOptimizer } from './learned';
@@ -83,9 +83,12 @@ export async function validate(weights: Weights, options: ValidationOptions = {}
       const make = learnedOptimizer({ weights, initialLearningRate: initialRate, threads: options.threads ?? 1 });
       for (const seed of seeds) {
         // Rates that the weights move to the same one give the same run.
-        const counted = heldInitialRate(weights, initialRate);
+        const counted = heldInitialRate(weights.metadata, initialRate);
         const same = rows.find(
-          (row) => row.task === task.name && row.seed === seed && heldInitialRate(weights, row.initialRate) === counted,
+          (row) =>
+            row.task === task.name &&
+            row.seed === seed &&
+            heldInitialRate(weights.metadata, row.initialRate) === counted,
         );
         const metrics = same ?? runMetrics((await train(problem, make, { ...task, seed, ...ending })).losses);
         rows.push({ ...metrics, task: task.name, initialRate, seed, score: runScore(metrics) });

@@ -6,7 +6,8 @@ import type { CorpusName } from './corpus';
 import { createMetaOptimizer } from './metaOptimizers';
 import type { MetaOptimizerConfig } from './metaOptimizers';
 import type { PesOptions } from './pes';
-import type { Annealing, Warmup } from '../optimizer/weights';
+import { checkSchedule } from '../optimizer/schedule';
+import type { Annealing, Schedule, Warmup } from '../optimizer/schedule';
 
 /** Which estimator of the meta-gradient, with its options. */
 export type EstimatorConfig =
@@ -120,6 +121,12 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
   ],
 };
 
+/** The schedule of the weights that are written. */
+export function weightsSchedule(config: MetaTrainingConfig): Schedule {
+  const { weightsInitialRateRange, weightsWarmup, weightsAnnealing } = config;
+  return { initialLearningRateRange: weightsInitialRateRange, warmup: weightsWarmup, annealing: weightsAnnealing };
+}
+
 /** Iterations of all phases. */
 export function totalIterations({ phases }: MetaTrainingConfig): number {
   return phases.reduce((sum, { iterations }) => sum + iterations, 0);
@@ -194,23 +201,7 @@ export function validateMetaTrainingConfig(config: MetaTrainingConfig): MetaTrai
   const architecture = validateArchitecture(config.architecture);
   const bound = config.weightsMaxLogLearningRate ?? architecture.maxLogLearningRate;
   validateArchitecture({ ...architecture, maxLogLearningRate: bound });
-  const range = config.weightsInitialRateRange;
-  check('weightsInitialRateRange', range, RANGE, range === undefined || isRange(range));
-  const warmup = config.weightsWarmup;
-  check(
-    'weightsWarmup',
-    warmup,
-    '{ steps, from } with a whole number of steps and from in (0, 1]',
-    warmup === undefined ||
-      (Number.isSafeInteger(warmup?.steps) && warmup.steps >= 0 && isPositive(warmup.from) && warmup.from <= 1),
-  );
-  const annealing = config.weightsAnnealing;
-  check(
-    'weightsAnnealing',
-    annealing,
-    '{ after, power } with after from 1 and power above 0',
-    annealing === undefined || (annealing?.after >= 1 && isPositive(annealing.power)),
-  );
+  checkSchedule(weightsSchedule(config));
   check('seed', config.seed, 'a whole number', Number.isSafeInteger(config.seed));
   check('corpus', config.corpus, CORPUS_NAMES.join(' or '), CORPUS_NAMES.includes(config.corpus));
   check('phases', config.phases, 'a list of phases', Array.isArray(config.phases) && config.phases.length > 0);

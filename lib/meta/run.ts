@@ -5,7 +5,7 @@ import { readWeights, saveWeights } from '../optimizer/weights';
 import type { Weights } from '../optimizer/weights';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint';
 import type { Checkpoint } from './checkpoint';
-import { totalIterations } from './config';
+import { totalIterations, weightsSchedule } from './config';
 import type { MetaTrainingConfig } from './config';
 import { EventFile } from './eventFile';
 import { unflatten } from './flat';
@@ -87,9 +87,7 @@ function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration:
     description: config.description ?? `Meta-trained on the corpus "${config.corpus}".`,
     provenance: JSON.stringify({ iteration, config }),
     initialLearningRate: 1e-3,
-    ...(config.weightsInitialRateRange && { initialLearningRateRange: config.weightsInitialRateRange }),
-    ...(config.weightsWarmup && { warmup: config.weightsWarmup }),
-    ...(config.weightsAnnealing && { annealing: config.weightsAnnealing }),
+    ...weightsSchedule(config),
   });
 }
 

@@ -4,7 +4,6 @@ import type { StepHyperparameters, StepReport, TensorUpdate } from './engine';
 import { multiplierAt, resolveOptions } from './options';
 import type { OptimizerOptions, ResolvedOptions } from './options';
 import { decodeState, encodeState } from './state';
-import { heldInitialRate } from './weights';
 
 /** Parameters by position or by name. */
 export type ParameterSet<A extends FloatArray = Float32Array> = readonly A[] | Readonly<Record<string, A>>;
@@ -44,7 +43,7 @@ export class LearnedOptimizer<
       threads: this.options.threads,
       precision: this.entries[0].parameter instanceof Float64Array ? 'float64' : 'float32',
     });
-    const rate = Math.log(heldInitialRate(this.options.weights, this.options.initialLearningRate));
+    const rate = Math.log(this.options.initialLearningRate);
     for (const entry of this.entries) entry.tensor = this.engine.addTensor(entry.parameter.length, rate);
   }
 

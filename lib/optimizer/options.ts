@@ -1,6 +1,7 @@
 import { DEFAULT_PRESET, loadWeights } from './presets';
-import { NO_ANNEALING, NO_WARMUP } from './weights';
-import type { Annealing, Warmup, Weights } from './weights';
+import { heldInitialRate, NO_ANNEALING, NO_WARMUP, scheduleFactor } from './schedule';
+import type { Annealing, Warmup } from './schedule';
+import type { Weights } from './weights';
 
 /** Options of `createOptimizer` and of `learnedOptimizer` in `learned-optimizer/tfjs`. */
 export interface OptimizerOptions {
@@ -41,6 +42,7 @@ export interface ResolvedOptions {
   readonly weights: Weights;
   /** Preset name or path that the weights came from; undefined for `weights`. */
   readonly preset: string | undefined;
+  /** Within the weights' range. */
   readonly initialLearningRate: number;
   readonly warmup: Warmup;
   readonly annealing: Annealing;
@@ -50,7 +52,8 @@ export interface ResolvedOptions {
   readonly threads: number;
 }
 
-const KNOWN = [
+/** Names of all options. */
+export const OPTION_NAMES = [
   'preset',
   'weights',
   'initialLearningRate',
@@ -82,8 +85,8 @@ export function resolveOptions(options: OptimizerOptions = {}): ResolvedOptions 
     throw new TypeError(`options: expected an object, got ${describe(options)}`);
   }
   for (const key of Object.keys(options)) {
-    if (!(KNOWN as readonly string[]).includes(key)) {
-      throw new RangeError(`options.${key}: unknown option; known: ${KNOWN.join(', ')}`);
+    if (!(OPTION_NAMES as readonly string[]).includes(key)) {
+      throw new RangeError(`options.${key}: unknown option; known: ${OPTION_NAMES.join(', ')}`);
     }
   }
   if (options.weights !== undefined && options.preset !== undefined) {
@@ -106,11 +109,14 @@ export function resolveOptions(options: OptimizerOptions = {}): ResolvedOptions 
   return {
     weights,
     preset,
-    initialLearningRate: requireNumber(
-      'initialLearningRate',
-      options.initialLearningRate ?? weights.metadata.initialLearningRate,
-      (v) => v >= 1e-14 && v <= 1e14,
-      'a number from 1e-14 to 1e14',
+    initialLearningRate: heldInitialRate(
+      weights.metadata,
+      requireNumber(
+        'initialLearningRate',
+        options.initialLearningRate ?? weights.metadata.initialLearningRate,
+        (v) => v >= 1e-14 && v <= 1e14,
+        'a number from 1e-14 to 1e14',
+      ),
     ),
     warmup: {
       ...warmup,
@@ -163,7 +169,5 @@ function checkMultiplier(value: unknown): number {
 export function multiplierAt(options: ResolvedOptions, step: number): number {
   const { learningRateMultiplier: m, warmup, annealing } = options;
   const own = typeof m === 'function' ? checkMultiplier(m(step)) : m;
-  const start = step < warmup.steps ? warmup.from ** (1 - step / warmup.steps) : 1;
-  const end = step > annealing.after ? (annealing.after / step) ** annealing.power : 1;
-  return own * start * end;
+  return own * scheduleFactor(warmup, annealing, step);
 }

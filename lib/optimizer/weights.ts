@@ -5,33 +5,15 @@ import { decodeSafetensors, encodeSafetensors } from '../safetensors';
 import type { SafetensorsTensor } from '../safetensors';
 import { metaParameterShapes, validateArchitecture } from './architecture';
 import type { Architecture } from './architecture';
+import { checkSchedule } from './schedule';
+import type { Schedule } from './schedule';
 
 /** Identifies a weights file and its version. */
 const FORMAT = 'learned-optimizer-weights';
 const FORMAT_VERSION = '1';
 const LARGEST = 1e6;
 
-/** How the first steps of an optimizer are shortened. */
-export interface Warmup {
-  /** Number of steps it lasts. */
-  readonly steps: number;
-  /** Factor of the first step, in (0, 1]; from there it rises geometrically to 1. */
-  readonly from: number;
-}
-
-/** How the steps of a long run shrink. */
-export interface Annealing {
-  /** Number of steps before it begins. */
-  readonly after: number;
-  /** Step t > after is multiplied by (after/t)^power; power > 0. */
-  readonly power: number;
-}
-
-export const NO_ANNEALING: Annealing = { after: Infinity, power: 1 };
-
-export const NO_WARMUP: Warmup = { steps: 0, from: 1 };
-
-export interface WeightsMetadata {
+export interface WeightsMetadata extends Schedule {
   /** Short name, such as the preset's. */
   readonly name: string;
   /** One or two sentences for people. */
@@ -40,12 +22,6 @@ export interface WeightsMetadata {
   readonly provenance: string;
   /** Initial learning rate that an optimizer starts with unless told otherwise. */
   readonly initialLearningRate: number;
-  /** Bounds within which any initial learning rate is held. Default: none but the architecture's. */
-  readonly initialLearningRateRange?: readonly [lowest: number, highest: number];
-  /** Default: none. */
-  readonly warmup?: Warmup;
-  /** Default: none. */
-  readonly annealing?: Annealing;
 }
 
 /** A set of meta-parameters with the architecture they belong to. Immutable. */
@@ -97,34 +73,6 @@ export function createWeights(
   return { architecture: checked, tensors: ordered, metadata };
 }
 
-/** Checks what the metadata say of an optimizer's start and of long runs. */
-function checkSchedule({ initialLearningRateRange: range, warmup, annealing }: WeightsMetadata): void {
-  if (range !== undefined && !(Array.isArray(range) && range[0] >= 1e-14 && range[1] >= range[0] && range[1] <= 1e14)) {
-    throw new RangeError(
-      `weights: initialLearningRateRange: expected two numbers from 1e-14 to 1e14 in ascending order, got ${JSON.stringify(range)}`,
-    );
-  }
-  if (
-    warmup !== undefined &&
-    !(Number.isInteger(warmup.steps) && warmup.steps >= 0 && warmup.from > 0 && warmup.from <= 1)
-  ) {
-    throw new RangeError(
-      `weights: warmup: expected steps, a whole number, and from, a number in (0, 1], got ${JSON.stringify(warmup)}`,
-    );
-  }
-  if (annealing !== undefined && !(annealing.after >= 1 && annealing.power > 0 && Number.isFinite(annealing.power))) {
-    throw new RangeError(
-      `weights: annealing: expected after, a number from 1, and power, a number above 0, got ${JSON.stringify(annealing)}`,
-    );
-  }
-}
-
-/** Where an optimizer with these weights starts when it is told this initial learning rate. */
-export function heldInitialRate({ metadata }: Weights, rate: number): number {
-  const [lowest, highest] = metadata.initialLearningRateRange ?? [0, Infinity];
-  return Math.min(Math.max(rate, lowest), highest);
-}
-
 /** The tensor as doubles; zeros of the given length where the architecture has none. */
 function doubles(weights: Weights, name: string, length: number): Float64Array {
   return Float64Array.from(weights.tensors.get(name) ?? new Float64Array(length));
@@ -156,8 +104,24 @@ export function parameterCellWeights(weights: Weights): ParameterCellWeights {
   };
 }
 
-function json(key: string, value: unknown): Record<string, string> {
-  return value === undefined ? {} : { [key]: JSON.stringify(value) };
+const SCHEDULE_KEYS = ['initialLearningRateRange', 'warmup', 'annealing'] as const;
+
+function encodeSchedule(schedule: Schedule): Record<string, string> {
+  const given = SCHEDULE_KEYS.filter((key) => schedule[key] !== undefined);
+  return Object.fromEntries(given.map((key) => [key, JSON.stringify(schedule[key])]));
+}
+
+function decodeSchedule(metadata: Readonly<Record<string, string>>): Schedule {
+  const given = SCHEDULE_KEYS.filter((key) => metadata[key] !== undefined);
+  return Object.fromEntries(given.map((key) => [key, parsed(key, metadata[key])]));
+}
+
+function parsed(key: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RangeError(`weights: metadata ${key}: expected JSON, got '${text}'`);
+  }
 }
 
 /** Serialises weights as safetensors; architecture, provenance and the rest are in the file's metadata. */
@@ -176,9 +140,7 @@ export function encodeWeights(weights: Weights): Uint8Array {
       description: weights.metadata.description,
       provenance: weights.metadata.provenance,
       initialLearningRate: String(weights.metadata.initialLearningRate),
-      ...json('initialLearningRateRange', weights.metadata.initialLearningRateRange),
-      ...json('warmup', weights.metadata.warmup),
-      ...json('annealing', weights.metadata.annealing),
+      ...encodeSchedule(weights.metadata),
       architecture: JSON.stringify(weights.architecture),
     },
   });
@@ -225,23 +187,8 @@ export function decodeWeights(bytes: Uint8Array): Weights {
     description: metadata['description'] ?? '',
     provenance: metadata['provenance'] ?? '',
     initialLearningRate: Number(metadata['initialLearningRate']),
-    ...parsed<'initialLearningRateRange'>(metadata, 'initialLearningRateRange'),
-    ...parsed<'warmup'>(metadata, 'warmup'),
-    ...parsed<'annealing'>(metadata, 'annealing'),
+    ...decodeSchedule(metadata),
   });
-}
-
-function parsed<K extends keyof WeightsMetadata>(
-  metadata: Readonly<Record<string, string>>,
-  key: K,
-): Partial<Pick<WeightsMetadata, K>> {
-  const text = metadata[key];
-  if (text === undefined) return {};
-  try {
-    return { [key]: JSON.parse(text) } as Partial<Pick<WeightsMetadata, K>>;
-  } catch {
-    throw new RangeError(`weights: metadata ${key}: expected JSON, got '${text}'`);
-  }
 }
 
 /** Writes weights to a file, atomically. */

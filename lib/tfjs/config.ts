@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { OPTION_NAMES } from '../optimizer/options';
 import type { OptimizerOptions, ResolvedOptions } from '../optimizer/options';
 import { decodeWeights, encodeWeights } from '../optimizer/weights';
 
@@ -11,7 +12,8 @@ export function toConfig(options: ResolvedOptions): tf.serialization.ConfigDict 
     name: options.preset ?? options.weights.metadata.name,
     initialLearningRate: options.initialLearningRate,
     warmupSteps: options.warmup.steps,
-    ...(Number.isFinite(options.annealing.after) && { annealAfter: options.annealing.after }),
+    // JSON has no Infinity.
+    annealAfter: Math.min(options.annealing.after, Number.MAX_VALUE),
     weightDecay: options.weightDecay,
     threads: options.threads,
   };
@@ -30,15 +32,7 @@ export function toConfig(options: ResolvedOptions): tf.serialization.ConfigDict 
   return config;
 }
 
-const SAVED_OPTIONS = [
-  'initialLearningRate',
-  'warmupSteps',
-  'annealAfter',
-  'learningRateMultiplier',
-  'weightDecay',
-  'clipNorm',
-  'threads',
-] as const;
+const SAVED_OPTIONS = OPTION_NAMES.filter((key) => key !== 'preset' && key !== 'weights');
 
 /**
  * The reverse of `toConfig`. Other keys, which loaders add, are ignored.

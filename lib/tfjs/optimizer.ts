@@ -4,7 +4,6 @@ import { Engine } from '../optimizer/engine';
 import type { StepReport, TensorUpdate } from '../optimizer/engine';
 import { multiplierAt, resolveOptions } from '../optimizer/options';
 import type { OptimizerOptions, ResolvedOptions } from '../optimizer/options';
-import { heldInitialRate } from '../optimizer/weights';
 import { assignAndDispose, backendOf, CopiedAccess } from './access';
 import type { VariableAccess } from './access';
 import { AdoptedAccess } from './adoptedAccess';
@@ -188,8 +187,7 @@ export class TfLearnedOptimizer extends tf.Optimizer {
 
   /** Adds a variable's state: the first loaded one of its shape, or a fresh one. */
   private addTensor(variable: tf.Variable): number {
-    const { weights, initialLearningRate } = this.options;
-    const tensor = this.engine.addTensor(variable.size, Math.log(heldInitialRate(weights, initialLearningRate)));
+    const tensor = this.engine.addTensor(variable.size, Math.log(this.options.initialLearningRate));
     const at = this.pending.findIndex(({ shape }) => tf.util.arraysEqual([...shape], variable.shape));
     if (at < 0) return tensor;
     try {

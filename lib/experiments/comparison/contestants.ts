@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { heldInitialRate } from '../../optimizer/weights';
+import { heldInitialRate } from '../../optimizer/schedule';
 import type { Weights } from '../../optimizer/weights';
 import { adam, momentum, rmsProp, type MakeOptimizer } from '../baselines';
 import { learnedOptimizer } from '../learned';
@@ -48,6 +48,6 @@ export function learnedContestant(weights: Weights, threads = 1): Contestant {
     title: `learned (${weights.metadata.name})`,
     customaryRate: weights.metadata.initialLearningRate,
     make: (initialLearningRate) => learnedOptimizer({ weights, initialLearningRate, threads }),
-    countsAs: (rate) => heldInitialRate(weights, rate),
+    countsAs: (rate) => heldInitialRate(weights.metadata, rate),
   };
 }

@@ -49,6 +49,7 @@ struct Config {
 template <int Hidden, int Timescales, unsigned Flags>
 struct StaticShape {
   static constexpr int maxHidden = Hidden;
+  static constexpr int fixedHidden = Hidden;
   static constexpr int maxTimescales = Timescales;
   static constexpr int maxInputs = inputCountOf(Timescales, Flags);
   LO_HD LO_INLINE static constexpr int hidden() { return Hidden; }
@@ -60,6 +61,7 @@ struct StaticShape {
 // ... and as values (every other architecture).
 struct DynamicShape {
   static constexpr int maxHidden = kMaxHidden;
+  static constexpr int fixedHidden = 0;  // not known to the compiler
   static constexpr int maxTimescales = kMaxTimescales;
   static constexpr int maxInputs = kMaxInputs;
   int hidden_, timescales_, inputs_;

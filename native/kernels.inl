@@ -1,22 +1,44 @@
 // Both passes over a chunk for one number type. Included by kernels_*.cpp inside namespace lo::<instruction set>;
 // expects there: number type `P`, element type `T`, and `Lanes` with the memory operations of P.
 
-template <class Shape>
-LO_INLINE void loadCoordinates(const Shape& shape, const T* block, std::size_t lane, Coordinates<P, Shape>& c) {
-  const T* field = block + lane;
-  for (int j = 0; j < shape.hidden(); ++j, field += kBlock) c.hidden[j] = Lanes::load(field);
-  for (int s = 0; s < shape.timescales(); ++s, field += kBlock) c.momentum[s] = Lanes::load(field);
-  for (int s = 0; s < shape.timescales(); ++s, field += kBlock) c.scale[s] = Lanes::load(field);
-  c.logRate = Lanes::load(field);
+// Where the fields of a group's packs lie: consecutive coordinates from `index` on.
+template <class G>
+struct PackAddresses {
+  T* at[groupSize<G>];
+
+  PackAddresses(const AdvanceTask<T>& task, std::size_t index) {
+    const std::size_t fields = static_cast<std::size_t>(task.config->fields());
+    for (T*& p : at) {
+      p = task.blocks + index / kBlock * fields * kBlock + index % kBlock;
+      index += Lanes::width;
+    }
+  }
+  LO_INLINE G load(int field) const {
+    G g;
+    LO_UNROLL for (int k = 0; k < groupSize<G>; ++k) part(g, k) = Lanes::load(at[k] + static_cast<std::size_t>(field) * kBlock);
+    return g;
+  }
+  LO_INLINE void store(int field, const G& g) const {
+    LO_UNROLL for (int k = 0; k < groupSize<G>; ++k) Lanes::store(at[k] + static_cast<std::size_t>(field) * kBlock, part(g, k));
+  }
+};
+
+template <class G, class Shape>
+LO_INLINE void loadCoordinates(const Shape& shape, const PackAddresses<G>& from, Coordinates<G, Shape>& c) {
+  int field = 0;
+  for (int j = 0; j < shape.hidden(); ++j) c.hidden[j] = from.load(field++);
+  for (int s = 0; s < shape.timescales(); ++s) c.momentum[s] = from.load(field++);
+  for (int s = 0; s < shape.timescales(); ++s) c.scale[s] = from.load(field++);
+  c.logRate = from.load(field);
 }
 
-template <class Shape>
-LO_INLINE void storeCoordinates(const Shape& shape, T* block, std::size_t lane, const Coordinates<P, Shape>& c) {
-  T* field = block + lane;
-  for (int j = 0; j < shape.hidden(); ++j, field += kBlock) Lanes::store(field, c.hidden[j]);
-  for (int s = 0; s < shape.timescales(); ++s, field += kBlock) Lanes::store(field, c.momentum[s]);
-  for (int s = 0; s < shape.timescales(); ++s, field += kBlock) Lanes::store(field, c.scale[s]);
-  Lanes::store(field, c.logRate);
+template <class G, class Shape>
+LO_INLINE void storeCoordinates(const Shape& shape, const PackAddresses<G>& to, const Coordinates<G, Shape>& c) {
+  int field = 0;
+  for (int j = 0; j < shape.hidden(); ++j) to.store(field++, c.hidden[j]);
+  for (int s = 0; s < shape.timescales(); ++s) to.store(field++, c.momentum[s]);
+  for (int s = 0; s < shape.timescales(); ++s) to.store(field++, c.scale[s]);
+  to.store(field, c.logRate);
 }
 
 // Puts the old state back where `keep` is not set.
@@ -38,96 +60,135 @@ struct Accumulators {
   P directionSquares{T(0)};
   P attentionSquares{T(0)};
   P logRate{T(0)};
+  std::size_t advanced = 0;
+
+  explicit Accumulators(const Shape& shape) {
+    for (int j = 0; j < shape.hidden(); ++j) hidden[j] = P(T(0));
+    for (int i = 0; i < shape.inputs(); ++i) inputs[i] = P(T(0));
+  }
+  // Adds one pack, or part k of a group. `c` and `out` hold zeros, or what is to count, in lanes that were not advanced.
+  template <class G>
+  LO_INLINE void add(const Shape& shape, const Coordinates<G, Shape>& c, const StepOutputs<G, Shape>& out, int k) {
+    for (int j = 0; j < shape.hidden(); ++j) hidden[j] = hidden[j] + part(c.hidden[j], k);
+    for (int i = 0; i < shape.inputs(); ++i) inputs[i] = inputs[i] + part(out.inputs[i], k);
+    const P d = part(out.direction, k);
+    directionSquares = fma_(d, d, directionSquares);
+    if (shape.has(kAttention)) {
+      const P a = part(out.attentionDirection, k);
+      attentionSquares = fma_(a, a, attentionSquares);
+    }
+    logRate = logRate + part(c.logRate, k);
+  }
 };
+
+template <class G, class Shape>
+struct RawSteps {
+  G raw, attention;
+
+  RawSteps(const Shape& shape, const Cell<T>& cell, const StepOutputs<G, Shape>& out) : attention(T(0)) {
+    raw = exp_(out.logStep + G(cell.stepOffset)) * out.direction;
+    if (shape.has(kAttention)) attention = exp_(out.logStep) * out.attentionDirection;
+  }
+};
+
+// Advances a group of packs whose gradients are all in range and finite: the path of nearly all coordinates.
+template <class G, class Shape>
+LO_INLINE void advanceWhole(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell, std::size_t index,
+                            const G& gradient, Accumulators<Shape>& sums) {
+  const PackAddresses<G> fields(task, index);
+  Coordinates<G, Shape> c;
+  StepOutputs<G, Shape> out;
+  loadCoordinates(shape, fields, c);
+  advance(shape, cell, task.bias, task.meanLogRate, gradient * G(task.gradientScale), c, out);
+  const RawSteps<G, Shape> steps(shape, cell, out);
+  storeCoordinates(shape, fields, c);
+  LO_UNROLL for (int k = 0; k < groupSize<G>; ++k, index += Lanes::width) {
+    Lanes::store(task.raw + index, part(steps.raw, k));
+    if (shape.has(kAttention)) Lanes::store(task.rawAttention + index, part(steps.attention, k));
+    sums.add(shape, c, out, k);
+  }
+  sums.advanced += groupSize<G> * Lanes::width;
+}
+
+// Advances the pack at `index`, of which only `rest` coordinates may be in range and only some of those have a finite gradient.
+template <class Shape>
+LO_INLINE void advancePartial(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell, std::size_t index,
+                              std::size_t rest, Accumulators<Shape>& sums) {
+  constexpr std::size_t width = Lanes::width;
+  const P zero(T(0));
+  const unsigned inRange = rest < width ? (1u << rest) - 1u : Lanes::fullMask;
+  T padded[width] = {};
+  for (std::size_t i = 0; i < width && i < rest; ++i) padded[i] = task.gradient[index + i];
+  P gradient = Lanes::load(padded);
+  const unsigned finite = Lanes::bits(abs_(gradient) <= P(Lanes::largest)) & inRange;
+  const auto keep = Lanes::mask(finite);
+  gradient = select_(keep, gradient, zero);
+
+  const PackAddresses<P> fields(task, index);
+  Coordinates<P, Shape> old, c;
+  StepOutputs<P, Shape> out;
+  loadCoordinates(shape, fields, old);
+  c = old;
+  advance(shape, cell, task.bias, task.meanLogRate, gradient * P(task.gradientScale), c, out);
+  const RawSteps<P, Shape> steps(shape, cell, out);
+  restoreSkipped(shape, keep, old, c);
+  storeCoordinates(shape, fields, c);
+
+  const P skipped(Lanes::notANumber);
+  T raw[width], rawAttention[width];
+  Lanes::store(raw, select_(keep, steps.raw, skipped));
+  Lanes::store(rawAttention, select_(keep, steps.attention, skipped));
+  for (std::size_t i = 0; i < width && i < rest; ++i) {
+    task.raw[index + i] = raw[i];
+    if (shape.has(kAttention)) task.rawAttention[index + i] = rawAttention[i];
+    sums.advanced += finite >> i & 1u;
+  }
+  // The mean of η is over all coordinates, the others over those that were advanced.
+  for (int j = 0; j < shape.hidden(); ++j) c.hidden[j] = select_(keep, c.hidden[j], zero);
+  for (int i = 0; i < shape.inputs(); ++i) out.inputs[i] = select_(keep, out.inputs[i], zero);
+  out.direction = select_(keep, out.direction, zero);
+  if (shape.has(kAttention)) out.attentionDirection = select_(keep, out.attentionDirection, zero);
+  c.logRate = select_(Lanes::mask(inRange), c.logRate, zero);
+  sums.add(shape, c, out, 0);
+}
 
 template <class Shape>
 void advanceChunk(const AdvanceTask<T>& task, const Shape& shape) {
-  const int H = shape.hidden();
-  const int I = shape.inputs();
-  const std::size_t fields = static_cast<std::size_t>(task.config->fields());
   constexpr std::size_t width = Lanes::width;
-  constexpr unsigned full = Lanes::fullMask;
-  const P zero(T(0));
+  using G = Grouped<P, Lanes::stepGroup>;
+  constexpr std::size_t together = groupSize<G> * width;
   const Cell<T> cell = *task.cell;
+  Accumulators<Shape> sums(shape);
 
-  Accumulators<Shape> sum;
-  for (int j = 0; j < H; ++j) sum.hidden[j] = zero;
-  for (int i = 0; i < I; ++i) sum.inputs[i] = zero;
-  std::size_t advanced = 0;
-
-  for (std::size_t index = 0; index < task.count; index += width) {
-    T* const block = task.blocks + index / kBlock * fields * kBlock;
-    const std::size_t lane = index % kBlock;
-    const std::size_t rest = task.count - index;
-    const unsigned inRange = rest < width ? (1u << rest) - 1u : full;
-
-    P gradient;
-    if (inRange == full) {
-      gradient = Lanes::load(task.gradient + index);
-    } else {
-      T padded[width] = {};
-      for (std::size_t i = 0; i < rest; ++i) padded[i] = task.gradient[index + i];
-      gradient = Lanes::load(padded);
+  std::size_t index = 0;
+  while (index < task.count) {
+    G gradient;
+    bool whole = index + together <= task.count;
+    if (whole) {
+      unsigned finite = Lanes::fullMask;
+      LO_UNROLL for (int k = 0; k < groupSize<G>; ++k) {
+        const P g = Lanes::load(task.gradient + index + static_cast<std::size_t>(k) * width);
+        part(gradient, k) = g;
+        finite &= Lanes::bits(abs_(g) <= P(Lanes::largest));
+      }
+      whole = finite == Lanes::fullMask;
     }
-    const unsigned finite = Lanes::bits(abs_(gradient) <= P(Lanes::largest)) & inRange;
-
-    Coordinates<P, Shape> c;
-    StepOutputs<P, Shape> out;
-    loadCoordinates(shape, block, lane, c);
-    if (finite != full) gradient = select_(Lanes::mask(finite), gradient, zero);
-    advance(shape, cell, task.bias, task.meanLogRate, gradient * P(task.gradientScale), c, out);
-    P raw = exp_(out.logStep + P(cell.stepOffset)) * out.direction;
-    P rawAttention(zero);
-    if (shape.has(kAttention)) rawAttention = exp_(out.logStep) * out.attentionDirection;
-
-    if (finite == full) {
-      storeCoordinates(shape, block, lane, c);
-      Lanes::store(task.raw + index, raw);
-      if (shape.has(kAttention)) Lanes::store(task.rawAttention + index, rawAttention);
-      for (int j = 0; j < H; ++j) sum.hidden[j] = sum.hidden[j] + c.hidden[j];
-      for (int i = 0; i < I; ++i) sum.inputs[i] = sum.inputs[i] + out.inputs[i];
-      sum.directionSquares = fma_(out.direction, out.direction, sum.directionSquares);
-      if (shape.has(kAttention)) {
-        sum.attentionSquares = fma_(out.attentionDirection, out.attentionDirection, sum.attentionSquares);
-      }
-      sum.logRate = sum.logRate + c.logRate;
-      advanced += width;
-    } else {
-      const auto keep = Lanes::mask(finite);
-      Coordinates<P, Shape> old;
-      loadCoordinates(shape, block, lane, old);
-      restoreSkipped(shape, keep, old, c);
-      storeCoordinates(shape, block, lane, c);
-      const P skipped(Lanes::notANumber);
-      raw = select_(keep, raw, skipped);
-      rawAttention = select_(keep, rawAttention, skipped);
-      T rawLanes[width], attentionLanes[width];
-      Lanes::store(rawLanes, raw);
-      Lanes::store(attentionLanes, rawAttention);
-      for (std::size_t i = 0; i < width; ++i) {
-        if ((inRange >> i & 1u) == 0) break;
-        task.raw[index + i] = rawLanes[i];
-        if (shape.has(kAttention)) task.rawAttention[index + i] = attentionLanes[i];
-        advanced += finite >> i & 1u;
-      }
-      for (int j = 0; j < H; ++j) sum.hidden[j] = sum.hidden[j] + select_(keep, c.hidden[j], zero);
-      for (int i = 0; i < I; ++i) sum.inputs[i] = sum.inputs[i] + select_(keep, out.inputs[i], zero);
-      const P d = select_(keep, out.direction, zero);
-      sum.directionSquares = fma_(d, d, sum.directionSquares);
-      if (shape.has(kAttention)) {
-        const P a = select_(keep, out.attentionDirection, zero);
-        sum.attentionSquares = fma_(a, a, sum.attentionSquares);
-      }
-      sum.logRate = sum.logRate + select_(Lanes::mask(inRange), c.logRate, zero);
+    if (whole) {
+      advanceWhole(task, shape, cell, index, gradient, sums);
+      index += together;
+      continue;
+    }
+    for (int k = 0; k < groupSize<G> && index < task.count; ++k, index += width) {
+      advancePartial(task, shape, cell, index, task.count - index, sums);
     }
   }
 
-  for (int j = 0; j < H; ++j) task.means[j] = Lanes::sum(sum.hidden[j]);
-  for (int i = 0; i < I; ++i) task.means[H + i] = Lanes::sum(sum.inputs[i]);
-  task.sums->directionSquares = Lanes::sum(sum.directionSquares);
-  task.sums->attentionSquares = Lanes::sum(sum.attentionSquares);
-  task.sums->logRate = Lanes::sum(sum.logRate);
-  task.sums->advanced = static_cast<double>(advanced);
+  for (int j = 0; j < shape.hidden(); ++j) task.means[j] = Lanes::sum(sums.hidden[j]);
+  for (int i = 0; i < shape.inputs(); ++i) task.means[shape.hidden() + i] = Lanes::sum(sums.inputs[i]);
+  task.sums->directionSquares = Lanes::sum(sums.directionSquares);
+  task.sums->attentionSquares = Lanes::sum(sums.attentionSquares);
+  task.sums->logRate = Lanes::sum(sums.logRate);
+  task.sums->advanced = static_cast<double>(sums.advanced);
 }
 
 LO_INLINE DynamicShape dynamicShape(const Config& c) {

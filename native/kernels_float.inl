@@ -21,11 +21,11 @@ struct ScalarOf<LO_ISA_NAMESPACE::Pack> {
 template <>
 struct TileOf<LO_ISA_NAMESPACE::Pack> {
 #if defined(__AVX512F__)
-  static constexpr int value = 10;
+  static constexpr int value = 20;
 #elif defined(__ARM_NEON)
   static constexpr int value = 5;
 #elif defined(__AVX2__)
-  static constexpr int value = 5;
+  static constexpr int value = 6;
 #else
   static constexpr int value = 2;
 #endif
@@ -65,6 +65,13 @@ struct Lanes {
   static constexpr int group = 2;
 #else
   static constexpr int group = 1;
+#endif
+  // Packs of a tensor that are advanced together (kernels.inl): with AVX2 two hide each other's latencies, with AVX-512 one
+  // keeps the multipliers busy.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  static constexpr int stepGroup = 2;
+#else
+  static constexpr int stepGroup = 1;
 #endif
   static constexpr unsigned fullMask = 0xffffu;
   static constexpr float largest = FLT_MAX;

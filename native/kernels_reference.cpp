@@ -20,6 +20,7 @@ struct Lanes {
   using Mask = bool;
   static constexpr std::size_t width = 1;
   static constexpr int group = 1;
+  static constexpr int stepGroup = 1;
   static constexpr unsigned fullMask = 1u;
   static constexpr double largest = DBL_MAX;
   static constexpr double notANumber = std::numeric_limits<double>::quiet_NaN();

@@ -40,8 +40,8 @@ struct StepOutputs {
   P logStep;             // η_step
 };
 
-// Outputs computed together by `affine`, so that their sums stay in registers. `apart`: by a function of its own, where the
-// registers are so few that a caller's values would push the sums out of them.
+// Largest number of outputs that `affine` computes together, so that their sums stay in registers. `apart`: by a function of
+// its own, where the registers are so few that a caller's values would push the sums out of them.
 template <class P>
 struct TileOf {
   static constexpr int value = 10;
@@ -64,19 +64,34 @@ LO_HD LO_NOINLINE void affineTileApart(const W* w, int stride, const B* bias, co
   affineTile<Tile>(w, stride, bias, in, n, out);
 }
 
-// out[o] = bias[o] + Σ_i in[i]·w[i·stride + o] for o < outputs.
-template <class P, class W, class B>
-LO_HD LO_INLINE void affine(const W* w, int stride, const B* bias, const P* in, int n, int outputs, P* out) {
-  constexpr int tile = TileOf<P>::value;
-  int o = 0;
-  for (; o + tile <= outputs; o += tile) {
-    if constexpr (TileOf<P>::apart) {
-      affineTileApart<tile>(w + o, stride, bias + o, in, n, out + o);
+// The outputs from `o` on: as many tiles as fit, the rest by halves of a tile.
+template <int Tile, class P, class W, class B>
+LO_HD LO_INLINE void affineFrom(int o, const W* w, int stride, const B* bias, const P* in, int n, int outputs, P* out) {
+  for (; o + Tile <= outputs; o += Tile) {
+    if constexpr (TileOf<P>::apart && Tile > 1) {
+      affineTileApart<Tile>(w + o, stride, bias + o, in, n, out + o);
     } else {
-      affineTile<tile>(w + o, stride, bias + o, in, n, out + o);
+      affineTile<Tile>(w + o, stride, bias + o, in, n, out + o);
     }
   }
-  for (; o < outputs; ++o) affineTile<1>(w + o, stride, bias + o, in, n, out + o);
+  if constexpr (Tile > 1) affineFrom<Tile / 2>(o, w, stride, bias, in, n, outputs, out);
+}
+
+// Tiles of equal size for a number of outputs known to the compiler; the largest first where it is not (Outputs = 0).
+constexpr int tileFor(int outputs, int largest) {
+  if (outputs == 0) return largest;
+  const int tiles = (outputs + largest - 1) / largest;
+  return (outputs + tiles - 1) / tiles;
+}
+
+// out[o] = bias[o] + Σ_i in[i]·w[i·stride + o] for o < outputs; Outputs is `outputs` or 0.
+template <int Outputs, class P, class W, class B>
+LO_HD LO_INLINE void affine(const W* w, int stride, const B* bias, const P* in, int n, int outputs, P* out) {
+  affineFrom<tileFor(Outputs, TileOf<P>::value)>(0, w, stride, bias, in, n, outputs, out);
+}
+template <class P, class W, class B>
+LO_HD LO_INLINE void affine(const W* w, int stride, const B* bias, const P* in, int n, int outputs, P* out) {
+  affine<0>(w, stride, bias, in, n, outputs, out);
 }
 
 template <class P, class W>
@@ -170,14 +185,14 @@ LO_HD LO_INLINE void updateHidden(const Shape& shape, const Cell<W, V>& cell, co
   P* in = out.inputs;
   P gates[2 * Shape::maxHidden];
   for (int j = 0; j < H; ++j) in[I + j] = c.hidden[j];
-  affine(cell.gates, 2 * H, bias, in, I + H, 2 * H, gates);
+  affine<2 * Shape::fixedHidden>(cell.gates, 2 * H, bias, in, I + H, 2 * H, gates);
   for (int j = 0; j < H; ++j) {
     const P r = sigmoid_(gates[j]);
     record.reset(j, r);
     in[I + j] = r * c.hidden[j];
   }
   P candidate[Shape::maxHidden];
-  affine(cell.candidate, H, bias + 2 * H, in, I + H, H, candidate);
+  affine<Shape::fixedHidden>(cell.candidate, H, bias + 2 * H, in, I + H, H, candidate);
   for (int j = 0; j < H; ++j) {
     const P next = tanh_(candidate[j]);
     const P u = sigmoid_(gates[H + j]);

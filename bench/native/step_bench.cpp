@@ -31,10 +31,12 @@ class Numbers {
   std::uint64_t state_ = 1;
 };
 
-// The default architecture with weights of the size that meta-training starts from.
+// The default preset's architecture with weights of the size that meta-training starts from.
 lo::CellWeights makeWeights() {
   Numbers numbers;
   lo::CellWeights w;
+  w.config.hidden = 6;
+  w.config.flags |= lo::kAbsoluteLearningRate;
   const std::size_t H = static_cast<std::size_t>(w.config.hidden), S = static_cast<std::size_t>(w.config.timescales);
   const std::size_t rows = static_cast<std::size_t>(w.config.inputs()) + H;
   w.gates = numbers.list(rows * 2 * H, 0.1);

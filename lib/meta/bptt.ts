@@ -10,7 +10,7 @@ import type { Estimator, EstimatorState, TrajectoryOptions, TruncationResult } f
 import { drawTruncation, drawTruncations } from './horizons';
 import { drawInitialRates } from './initialRates';
 import { LaneStates } from './laneStates';
-import { isGivenUp } from './metaObjective';
+import { PAPER_LOSS_FLOOR, isGivenUp } from './metaObjective';
 import type { MetaObjective } from './metaObjective';
 import { LaneUnroll } from './unroll';
 
@@ -160,6 +160,7 @@ export class BpttFamily implements Estimator<BpttOptions> {
       steps,
       seed: random.integer(2 ** 31 - 1),
       objective: options.objective,
+      lossFloor: options.lossFloor ?? PAPER_LOSS_FLOOR,
       secondDerivatives: options.secondDerivatives,
       stopMultiplier: options.stopMultiplier,
       checkpointInterval: this.checkpointInterval(steps, options),

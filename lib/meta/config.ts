@@ -150,7 +150,8 @@ const COUNT = 'a whole number from 1';
 function checkEstimator(name: string, estimator: EstimatorConfig): void {
   check(`${name}.kind`, estimator.kind, "'pes', 'es' or 'bptt'", ['pes', 'es', 'bptt'].includes(estimator.kind));
   check(`${name}.truncation`, estimator.truncation, COUNT, isCount(estimator.truncation));
-  const { augmentation, initialRates, horizon } = estimator;
+  const { augmentation, initialRates, horizon, lossFloor } = estimator;
+  check(`${name}.lossFloor`, lossFloor, POSITIVE, lossFloor === undefined || isPositive(lossFloor));
   for (const key of ['rescale', 'interpolation', 'saturation'] as const) {
     check(`${name}.augmentation.${key}`, augmentation?.[key], SHARE, isShare(augmentation?.[key]));
   }

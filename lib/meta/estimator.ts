@@ -12,6 +12,8 @@ export interface TrajectoryOptions {
   readonly initialRates: InitialRateOptions;
   /** Lengths of trajectories; the longest times the family's factor. */
   readonly horizon: Horizon;
+  /** ε of the logarithmic meta-objective ln(f/f₀ + ε), see metaObjective.ts. Default: the paper's, 1e-6. */
+  readonly lossFloor?: number;
 }
 
 /** What one truncation of all problems of a family says. */

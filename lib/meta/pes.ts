@@ -10,7 +10,7 @@ import { checkEstimatorState } from './estimator';
 import type { Estimator, EstimatorState, TrajectoryOptions, TruncationResult } from './estimator';
 import type { LogUniformHorizon } from './horizons';
 import { LaneOptimizer } from './laneOptimizer';
-import { isGivenUp, metaLossOf } from './metaObjective';
+import { PAPER_LOSS_FLOOR, isGivenUp, metaLossOf } from './metaObjective';
 
 export interface PesOptions extends TrajectoryOptions {
   /** Standard deviation σ of the perturbations. */
@@ -148,6 +148,7 @@ export class PesFamily implements Estimator<PesOptions> {
   /** One truncation of every pair. */
   run(flat: Float64Array, random: Random, options: PesOptions): TruncationResult {
     const { optimizer, members, theta, point, gradient, values, losses } = this;
+    const { lossFloor = PAPER_LOSS_FLOOR } = options;
     this.perturb(flat, random, options.sigma);
     losses.fill(0);
     this.failed.fill(0);
@@ -164,7 +165,9 @@ export class PesFamily implements Estimator<PesOptions> {
       optimizer.step(this.weights, gradient);
       optimizer.readTheta(theta);
       members.objective(theta, values, random);
-      for (let at = 0; at < values.length; at++) losses[at] += metaLossOf('log', values[at], this.start[at]);
+      for (let at = 0; at < values.length; at++) {
+        losses[at] += metaLossOf('log', values[at], this.start[at], lossFloor);
+      }
     }
     for (let at = 0; at < values.length; at++) {
       losses[at] /= options.truncation;

@@ -18,6 +18,8 @@ export interface UnrollRequest {
   /** Of the minibatches and the noise. */
   readonly seed: number;
   readonly objective: MetaObjective;
+  /** ε of the meta-objective. */
+  readonly lossFloor: number;
   /** Whether to differentiate the task gradients with respect to the parameters too. */
   readonly secondDerivatives: boolean;
   /** A problem whose objective is more than this multiple of f₀ stops there. Infinity: it stops when not finite. */
@@ -106,7 +108,9 @@ export class LaneUnroll {
       const counted = Math.min(this.stopped[lane], steps);
       this.shares[lane] = counted > 0 ? 1 / counted : 0;
       this.losses[lane] =
-        counted > 0 ? this.losses[lane] / counted : metaLossOf(request.objective, NaN, request.start[lane]);
+        counted > 0
+          ? this.losses[lane] / counted
+          : metaLossOf(request.objective, NaN, request.start[lane], request.lossFloor);
     }
     const running = request.secondDerivatives || last > 0 ? this.copyRunning() : [];
     this.adjoint.fill(0);
@@ -174,11 +178,11 @@ export class LaneUnroll {
   }
 
   /** Counts the losses after step `t`, of the problems that have not stopped. */
-  private count({ objective, start, stopMultiplier }: UnrollRequest, t: number): void {
+  private count({ objective, lossFloor, start, stopMultiplier }: UnrollRequest, t: number): void {
     const { values, stopped } = this;
     for (let at = 0; at < values.length; at++) {
       if (stopped[at] <= t) continue;
-      this.losses[at] += metaLossOf(objective, values[at], start[at]);
+      this.losses[at] += metaLossOf(objective, values[at], start[at], lossFloor);
       const within = Number.isFinite(values[at]) && values[at] <= stopMultiplier * start[at];
       if (!within) stopped[at] = t + 1;
     }
@@ -203,7 +207,7 @@ export class LaneUnroll {
     counting: boolean,
   ): void {
     const { states, members, theta, tape } = this;
-    const { weights, objective, start, secondDerivatives } = request;
+    const { weights, objective, lossFloor, start, secondDerivatives } = request;
     const N = this.theta.length;
     for (let j = 0; j < end - begin; j++) {
       tape[j] ??= {
@@ -226,7 +230,7 @@ export class LaneUnroll {
       members.objectiveGradient(theta, this.values, seed, createRandom(request.seed, t));
       if (counting) this.count(request, t);
       for (let at = 0; at < this.values.length; at++) {
-        this.factors[at] = this.stopped[at] > t ? metaSlopeOf(objective, this.values[at], start[at]) : 0;
+        this.factors[at] = this.stopped[at] > t ? metaSlopeOf(objective, this.values[at], start[at], lossFloor) : 0;
       }
       this.multiply(seed, this.factors);
     }

@@ -117,6 +117,14 @@ export const VALIDATION_TASKS: readonly Task[] = [
   },
   {
     ...short,
+    steps: 20_000,
+    name: 'digits-long',
+    title: '64-32-10 relu, digits, 20,000 steps',
+    problem: ({ digits }) =>
+      digitsNetwork('digits-long', digits, denseLayers([featureCount(digits), 32, 10], 'relu', 'he')),
+  },
+  {
+    ...short,
     steps: 500,
     name: 'digits-wide',
     title: '64-384-10 relu, digits',

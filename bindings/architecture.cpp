@@ -32,6 +32,7 @@ Config readArchitecture(Napi::Value value, const std::string& argument) {
   // exp of the upper bound must stay far inside float32.
   c.maxLogLearningRate =
       requireNumber(a.Get("maxLogLearningRate"), name("maxLogLearningRate"), kMinLogLearningRate, 33.0);
+  c.gradientScale = requireNumber(a.Get("gradientScale"), name("gradientScale"), 1e-9, 1e9);
   return c;
 }
 

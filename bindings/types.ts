@@ -38,6 +38,12 @@ export interface Architecture {
   readonly learningRateMean: 'problem' | 'tensor';
   /** Upper bound of η_step. */
   readonly maxLogLearningRate: number;
+  /**
+   * Multiplies every gradient before anything else but clipping, 1e-9 to 1e9. The step does not depend on the scale of the
+   * gradients as long as their squares are far above the 1e-12 that the dynamic scaling adds to them (released code); near a
+   * minimum, gradients below 1e-6 vanish in it unless they are scaled up.
+   */
+  readonly gradientScale: number;
 }
 
 /** Number of inputs of the parameter RNN. */

@@ -38,6 +38,8 @@ struct Config {
   int timescales = 4;
   unsigned flags = kGradientProducts | kRelativeLogMagnitude | kRelativeLearningRate;
   double maxLogLearningRate = 33.0;
+  // Multiplies every gradient, so that the squares of those of interest are far above what the dynamic scaling adds to them.
+  double gradientScale = 1.0;
 
   int inputs() const { return inputCountOf(timescales, flags); }
   bool attention() const { return (flags & kAttention) != 0; }

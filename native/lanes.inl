@@ -194,6 +194,7 @@ struct LaneTensor {
   P meanLogRate;
   const T* cells;     // of the problem
   const T* gradient;  // of the problem
+  T gradientScale;
   T* nextCells;       // of the problem, or null
 };
 
@@ -218,7 +219,8 @@ LO_NOINLINE void advanceLanes(const LaneTensor<W, Shape>& tensor, int first, Lan
   Coordinates<G, Shape> c;
   StepOutputs<G, Shape> out;
   loadCells(shape, tensor.cells + cellsAt, c);
-  advance(shape, cell, tensor.bias, tensor.meanLogRate, loadGroup<G>(tensor.gradient + at * w, w), c, out, record);
+  advance(shape, cell, tensor.bias, tensor.meanLogRate, loadGroup<G>(tensor.gradient + at * w, w) * G(tensor.gradientScale), c, out,
+          record);
   record.finish(shape, out);
   if (tensor.nextCells != nullptr) storeCells(shape, tensor.nextCells + cellsAt, c);
   const G raw = exp_(out.logStep + G(cell.stepOffset)) * out.direction;
@@ -305,6 +307,7 @@ void laneForward(const LaneModel& m, const LaneProblem& p, const Shape& shape, c
   const int H = shape.hidden(), I = shape.inputs(), h = m.levels > 1 ? m.tensorHidden : 0;
   const std::size_t fields = static_cast<std::size_t>(m.config.fields());
   const P zero(T(0)), one(T(1));
+  const T gradientScale = static_cast<T>(m.config.gradientScale);
   const Cell<W, P> cell = weights.cell();
   const bool ofTensor = (m.config.flags & kTensorLearningRateMean) != 0;
 
@@ -334,7 +337,7 @@ void laneForward(const LaneModel& m, const LaneProblem& p, const Shape& shape, c
     const int n = p.lengths[t];
     const P* bias = m.levels > 1 ? work.bias.data() + static_cast<std::size_t>(3 * t * H) : shared;
     const P mean = ofTensor ? meanLogRate(state.cells, fields, first, n) : problemMean;
-    const LaneTensor<W, Shape> tensor{shape, cell, bias, mean, state.cells, gradient, nextBase};
+    const LaneTensor<W, Shape> tensor{shape, cell, bias, mean, state.cells, gradient, gradientScale, nextBase};
     LaneTensorTape& tape = work.tensors[static_cast<std::size_t>(t)];
     LaneTensorSums sums{zero, zero, tape.means};
     for (int i = 0; i < H + I; ++i) tape.means[i] = zero;

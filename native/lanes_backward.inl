@@ -101,7 +101,7 @@ void laneBackward(const LaneBackwardTask<T>& task, const Shape& shape) {
   const LaneWeightsAdjoint adjoint{reinterpret_cast<Memory*>(task.weightsAdjoint), m};
   const int H = shape.hidden(), I = shape.inputs(), h = m.levels > 1 ? m.tensorHidden : 0, width = H + I;
   const std::size_t w = Lanes::width, fields = static_cast<std::size_t>(m.config.fields());
-  const P zero(T(0));
+  const P zero(T(0)), gradientScale(static_cast<T>(m.config.gradientScale));
   LaneWorkspace& work = laneWorkspace();
   work.resize(m, p);
   static thread_local std::vector<LaneTape<Shape>> tapes;
@@ -177,10 +177,10 @@ void laneBackward(const LaneBackwardTask<T>& task, const Shape& shape) {
         Lanes::store(bar.phi + at * w, zero);
       }
       P barGradient;
-      advanceBackward(shape, cell, static_cast<const StepTape<P, Shape>&>(tape), Lanes::load(task.gradient + at * w), c,
+      advanceBackward(shape, cell, static_cast<const StepTape<P, Shape>&>(tape), Lanes::load(task.gradient + at * w) * gradientScale, c,
                       step, cellAdjoint, barBias, barMeanRate, old, barGradient);
       storeCells(shape, barCell, old);
-      Lanes::store(task.gradientAdjoint + at * w, barGradient);
+      Lanes::store(task.gradientAdjoint + at * w, barGradient * gradientScale);
     }
     if (ofTensor) {
       const P each = barMeanRate * share;

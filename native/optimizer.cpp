@@ -225,11 +225,11 @@ AdvanceReport Optimizer<T>::advance(const AdvanceRequest<T>& request, double* me
   for (std::size_t i = 0; i < request.count * biasWidth; ++i) biases_[i] = static_cast<T>(request.biases[i]);
 
   AdvanceReport report{std::numeric_limits<double>::quiet_NaN(), 0};
-  T gradientScale(1);
+  double gradientScale = config_.gradientScale;
   if (std::isfinite(request.clipNorm)) {
     report.gradientNorm = gradientNorm();
     if (report.gradientNorm > request.clipNorm) {
-      gradientScale = static_cast<T>(request.clipNorm / report.gradientNorm);
+      gradientScale *= request.clipNorm / report.gradientNorm;
     }
   }
 
@@ -261,7 +261,7 @@ AdvanceReport Optimizer<T>::advance(const AdvanceRequest<T>& request, double* me
     task.rawAttention = config_.attention() ? rawAttention_.data() + rawBegin : nullptr;
     task.count = chunk.count;
     task.meanLogRate = meanLogRates_[chunk.tensor];
-    task.gradientScale = gradientScale;
+    task.gradientScale = static_cast<T>(gradientScale);
     task.means = chunkMeans_.data() + c * width;
     task.sums = &chunkSums_[c];
     kernels_->advance(task);

@@ -246,7 +246,7 @@ export class TypeScriptStep {
       let squares = 0;
       for (let i = 0; i < n; i++) {
         const cell = (first + i) * fields;
-        this.inputs(w, state, cell, gradient[first + i], mean);
+        this.inputs(w, state, cell, gradient[first + i] * a.gradientScale, mean);
         for (let j = 0; j < I; j++) row[j] = x[j];
         this.gru(w, at.parameter, I, H, bias, false, state, cell);
         for (let j = 0; j < H; j++) h[j] = state[cell + j];

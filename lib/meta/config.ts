@@ -45,6 +45,8 @@ export interface MetaTrainingConfig {
    * networks do.
    */
   readonly weightsMaxLogLearningRate?: number;
+  /** Scale of the gradients in the weights that are written; default: the architecture's. */
+  readonly weightsGradientScale?: number;
   /** Bounds of the initial learning rate in the weights that are written; default: none. */
   readonly weightsInitialRateRange?: readonly [lowest: number, highest: number];
   /** Warm-up in the weights that are written; default: none. Problems of the corpus need none, deep networks do. */
@@ -120,6 +122,16 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
     },
   ],
 };
+
+/** The architecture of the weights that are written. */
+export function weightsArchitecture(config: MetaTrainingConfig): Architecture {
+  const { architecture, weightsMaxLogLearningRate, weightsGradientScale } = config;
+  return {
+    ...architecture,
+    maxLogLearningRate: weightsMaxLogLearningRate ?? architecture.maxLogLearningRate,
+    gradientScale: weightsGradientScale ?? architecture.gradientScale,
+  };
+}
 
 /** The schedule of the weights that are written. */
 export function weightsSchedule(config: MetaTrainingConfig): Schedule {
@@ -200,8 +212,7 @@ function checkPhase(name: string, phase: PhaseConfig): void {
  */
 export function validateMetaTrainingConfig(config: MetaTrainingConfig): MetaTrainingConfig {
   const architecture = validateArchitecture(config.architecture);
-  const bound = config.weightsMaxLogLearningRate ?? architecture.maxLogLearningRate;
-  validateArchitecture({ ...architecture, maxLogLearningRate: bound });
+  validateArchitecture(weightsArchitecture({ ...config, architecture }));
   checkSchedule(weightsSchedule(config));
   check('seed', config.seed, 'a whole number', Number.isSafeInteger(config.seed));
   check('corpus', config.corpus, CORPUS_NAMES.join(' or '), CORPUS_NAMES.includes(config.corpus));

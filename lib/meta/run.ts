@@ -5,7 +5,7 @@ import { readWeights, saveWeights } from '../optimizer/weights';
 import type { Weights } from '../optimizer/weights';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint';
 import type { Checkpoint } from './checkpoint';
-import { totalIterations, weightsSchedule } from './config';
+import { totalIterations, weightsArchitecture, weightsSchedule } from './config';
 import type { MetaTrainingConfig } from './config';
 import { EventFile } from './eventFile';
 import { unflatten } from './flat';
@@ -77,12 +77,7 @@ function snapshotPath(folder: string, iteration: number): string {
 
 /** Weights of a run as they are written to files. */
 function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration: number): Weights {
-  const { maxLogLearningRate } = config.architecture;
-  const architecture = {
-    ...config.architecture,
-    maxLogLearningRate: config.weightsMaxLogLearningRate ?? maxLogLearningRate,
-  };
-  return unflatten(architecture, average, {
+  return unflatten(weightsArchitecture(config), average, {
     name: config.name ?? `iteration-${iteration}`,
     description: config.description ?? `Meta-trained on the corpus "${config.corpus}".`,
     provenance: JSON.stringify({ iteration, config }),

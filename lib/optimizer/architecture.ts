@@ -21,6 +21,7 @@ export const DEFAULT_ARCHITECTURE: Architecture = {
   scaleDecayPerTimescale: false,
   learningRateMean: 'problem',
   maxLogLearningRate: 33,
+  gradientScale: 1,
 };
 
 /** Lowest η, as in the released code. */
@@ -81,7 +82,7 @@ function requireInteger(name: string, value: unknown, min: number, max: number):
 }
 
 /**
- * Checks an architecture that came from a file or a caller.
+ * Checks an architecture that came from a file or a caller. `gradientScale` may be missing, which means 1.
  * @throws TypeError or RangeError naming the field, what was expected and what came.
  */
 export function validateArchitecture(value: unknown): Architecture {
@@ -108,8 +109,12 @@ export function validateArchitecture(value: unknown): Architecture {
   if (typeof max !== 'number' || !(max >= MIN_LOG_LEARNING_RATE && max <= 33)) {
     throw new RangeError(`architecture.maxLogLearningRate: expected a number from -33 to 33, got ${String(max)}`);
   }
+  const scale = a.gradientScale ?? 1;
+  if (typeof scale !== 'number' || !(scale >= 1e-9 && scale <= 1e9)) {
+    throw new RangeError(`architecture.gradientScale: expected a number from 1e-9 to 1e9, got ${String(scale)}`);
+  }
   const known = Object.keys(DEFAULT_ARCHITECTURE) as (keyof Architecture)[];
   const unknown = Object.keys(a).filter((key) => !known.includes(key as keyof Architecture));
   if (unknown.length > 0) throw new RangeError(`architecture.${unknown[0]}: unknown field; known: ${known.join(', ')}`);
-  return Object.fromEntries(known.map((key) => [key, a[key]])) as unknown as Architecture;
+  return Object.fromEntries(known.map((key) => [key, key === 'gradientScale' ? scale : a[key]])) as unknown as Architecture;
 }

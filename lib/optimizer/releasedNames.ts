@@ -85,6 +85,7 @@ export function architectureOfReleased(config: ReleasedConfig): Architecture {
     scaleDecayPerTimescale: config.use_multiple_scale_decays,
     learningRateMean: config.use_problem_lr_mean ? 'problem' : 'tensor',
     maxLogLearningRate: config.max_log_lr,
+    gradientScale: 1,
   };
 }
 

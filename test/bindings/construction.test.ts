@@ -61,6 +61,13 @@ const architectureRows: Row[] = [
     RangeError,
     /^architecture.maxLogLearningRate: expected a number from -33 to 33, got (NaN|33.1|-33.1|Infinity)$/,
   ]),
+  ['gradientScale', '8', TypeError, /^architecture.gradientScale: expected a number, got a string$/],
+  ...[NaN, 0, -1, 1e10].map((value): Row => [
+    'gradientScale',
+    value,
+    RangeError,
+    /^architecture.gradientScale: expected a number from .*, got /,
+  ]),
 ];
 
 const arrayLengths: [keyof ParameterCellWeights, number][] = (() => {

@@ -31,6 +31,7 @@ export const architecture: Architecture = {
   scaleDecayPerTimescale: false,
   learningRateMean: 'problem',
   maxLogLearningRate: 3,
+  gradientScale: 1,
 };
 
 export const withAttention: Architecture = { ...architecture, attention: true };

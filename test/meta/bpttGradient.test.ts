@@ -55,6 +55,7 @@ function drawArchitecture(seed: number): Architecture {
     attention: flag(),
     scaleDecayPerTimescale: flag(),
     learningRateMean: flag() ? 'problem' : 'tensor',
+    gradientScale: flag() ? 1 : 64,
   };
 }
 

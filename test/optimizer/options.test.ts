@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createOptimizer, loadWeights } from '../../lib/index';
 import type { OptimizerOptions } from '../../lib/index';
-import { createWeights } from '../../lib/optimizer/weights';
+import { createWeights, decodeWeights, encodeWeights } from '../../lib/optimizer/weights';
+import type { Weights } from '../../lib/optimizer/weights';
 import { decodeSafetensors } from '../../lib/safetensors';
 import { bitsOf, gradientsAt, hex, normals, resume, run, SIZES, startParameters } from './runs';
 
@@ -104,6 +105,43 @@ describe('options', () => {
     const optimizer = run(0, { weights, initialLearningRate: 1 }).optimizer;
     const rates = decodeSafetensors(optimizer.saveState()).tensors.get('0.logLearningRate')!.data as Float32Array;
     expect(rates[0]).toBe(-5);
+  });
+});
+
+describe('gradientScale of an architecture', () => {
+  const { architecture, tensors, metadata } = loadWeights('prototype');
+  const scaled = createWeights({ ...architecture, gradientScale: 1024 }, tensors, metadata);
+
+  /** Parameters after five steps with gradients times a factor. */
+  function after(weights: Weights, factor: number, clipNorm?: number): Float32Array {
+    const parameter = normals(40, 1);
+    const optimizer = createOptimizer([parameter], { weights, clipNorm });
+    for (let step = 0; step < 5; step++) optimizer.step([normals(40, 2 + step).map((g) => g * factor)]);
+    return parameter;
+  }
+
+  it('is that of gradients multiplied by it', () => {
+    expect(hex(after(scaled, 1e-9))).toEqual(hex(after(loadWeights('prototype'), 1e-9 * 1024)));
+  });
+
+  it('does not count in the norm that is clipped', () => {
+    expect(hex(after(scaled, 2 ** -10, 1e3))).toEqual(hex(after(scaled, 2 ** -10)));
+    expect(hex(after(scaled, 2 ** -10, 1e-9))).not.toEqual(hex(after(scaled, 2 ** -10)));
+  });
+
+  it('lets steps go on that the constant in the dynamic scaling would stop', () => {
+    const moved = (weights: Weights): number =>
+      after(weights, 1e-9).reduce((most, v, i) => Math.max(most, Math.abs(v - normals(40, 1)[i])), 0);
+    const large = createWeights({ ...architecture, gradientScale: 2 ** 20 }, tensors, metadata);
+    const ordinary = after(loadWeights('prototype'), 1);
+    expect(moved(large)).toBeGreaterThan(10 * moved(loadWeights('prototype')));
+    after(large, 1e-9).forEach((v, i) => expect(v).toBeCloseTo(ordinary[i], 2));
+  });
+
+  it('is kept in files, and 1 in files without it', () => {
+    expect(decodeWeights(encodeWeights(scaled)).architecture.gradientScale).toBe(1024);
+    const { gradientScale: _, ...older } = architecture;
+    expect(createWeights(older as typeof architecture, tensors, metadata).architecture.gradientScale).toBe(1);
   });
 });
 

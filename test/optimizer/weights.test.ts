@@ -191,6 +191,7 @@ describe('createWeights', () => {
     [{ attention: 1 }, TypeError, /^architecture\.attention: expected true or false, got 1$/],
     [{ learningRateMean: 'global' }, RangeError, /^architecture\.learningRateMean: .* got global$/],
     [{ maxLogLearningRate: NaN }, RangeError, /^architecture\.maxLogLearningRate: .* got NaN$/],
+    [{ gradientScale: 0 }, RangeError, /^architecture\.gradientScale: .* got 0$/],
   ])('refuses the architecture %j', (change, type, message) => {
     expect(create(change)).toThrow(type);
     expect(create(change)).toThrow(message);

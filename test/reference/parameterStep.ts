@@ -139,7 +139,7 @@ export class ReferenceParameterLevel implements NativeOptimizer {
       const ahead: number[] = [];
       for (const i of list) {
         const cell = tensor[i];
-        const m = this.scaledMomenta(cell, bounded(request.gradients[t][i]) * shrink);
+        const m = this.scaledMomenta(cell, bounded(request.gradients[t][i]) * shrink * a.gradientScale);
         const x = this.inputs(cell, m, meanRate);
         cell.hidden = this.recurrent(cell, x, bias);
         directions.push(dot(w.updateReadout, cell.hidden) + dot(w.updateShortcut, m));

@@ -29,6 +29,7 @@ const architectures: fc.Arbitrary<Architecture> = fc
     scaleDecayPerTimescale: fc.boolean(),
     learningRateMean: fc.constantFrom<'problem' | 'tensor'>('problem', 'tensor'),
     maxLogLearningRate: fc.constantFrom(33, -2),
+    gradientScale: fc.constantFrom(1, 1024),
   })
   .map(({ cells: [tensor, global], ...rest }) => ({
     ...rest,

@@ -11,7 +11,7 @@ import type { Annealing, Schedule, Warmup } from '../optimizer/schedule';
 
 /** Which estimator of the meta-gradient, with its options. */
 export type EstimatorConfig =
-  ({ readonly kind: 'pes' | 'es' } & PesOptions) | ({ readonly kind: 'bptt' } & BpttOptions);
+  ({ readonly kind: 'pes' | 'nres' | 'es' } & PesOptions) | ({ readonly kind: 'bptt' } & BpttOptions);
 
 /** A stretch of a run with one estimator and one schedule. It starts from the average of the phase before. */
 export interface PhaseConfig {
@@ -160,7 +160,7 @@ const POSITIVE = 'a number above 0';
 const COUNT = 'a whole number from 1';
 
 function checkEstimator(name: string, estimator: EstimatorConfig): void {
-  check(`${name}.kind`, estimator.kind, "'pes', 'es' or 'bptt'", ['pes', 'es', 'bptt'].includes(estimator.kind));
+  check(`${name}.kind`, estimator.kind, "'pes', 'nres', 'es' or 'bptt'", ['pes', 'nres', 'es', 'bptt'].includes(estimator.kind));
   check(`${name}.truncation`, estimator.truncation, COUNT, isCount(estimator.truncation));
   const { augmentation, initialRates, horizon, lossFloor } = estimator;
   check(`${name}.lossFloor`, lossFloor, POSITIVE, lossFloor === undefined || isPositive(lossFloor));

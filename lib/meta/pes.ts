@@ -124,19 +124,23 @@ export class PesFamily implements Estimator<PesOptions> {
     }
   }
 
+  /** Whether a trajectory has one perturbation for all its truncations. */
+  protected readonly keepsPerturbation: boolean = false;
+
   /** Perturbs the meta-parameters of every pair, and starts new trajectories from the learned initial states. */
   private perturb(flat: Float64Array, random: Random, sigma: number): void {
     const { width, metaParameters: M } = this.optimizer;
     const noise = this.table.values;
     for (let pair = 0; pair < this.pairs; pair++) {
       const { block, lane } = this.place(pair);
-      const offset = this.table.offset(random, M);
+      const kept = this.keepsPerturbation && this.elapsed[pair] > 0;
+      const offset = kept ? 0 : this.table.offset(random, M);
       let k = block * M * width + lane;
       for (let i = 0, x = pair * M; i < M; i++, k += width, x++) {
-        const e = sigma * noise[offset + i];
+        const e = kept ? this.accumulated[x] : sigma * noise[offset + i];
         this.weights[k] = flat[i] + e;
         this.weights[k + 1] = flat[i] - e;
-        this.accumulated[x] += e;
+        if (!kept) this.accumulated[x] += e;
       }
       if (this.elapsed[pair] > 0) continue;
       for (const l of [lane, lane + 1]) {

@@ -7,6 +7,7 @@ import { corpusEntries } from './corpus';
 import type { CorpusEntry, CorpusName } from './corpus';
 import { EsFamily } from './es';
 import type { Estimator, EstimatorState, TruncationResult } from './estimator';
+import { NresFamily } from './nres';
 import { PesFamily } from './pes';
 
 export interface ShardOptions {
@@ -42,7 +43,7 @@ function familySeed({ seed, phase }: ShardOptions, index: number): number {
 }
 
 function createEstimator(options: ShardOptions, entry: CorpusEntry, index: number, table: NoiseTable): Estimator {
-  const Family = { pes: PesFamily, es: EsFamily, bptt: BpttFamily }[options.kind];
+  const Family = { pes: PesFamily, nres: NresFamily, es: EsFamily, bptt: BpttFamily }[options.kind];
   return new Family(options.architecture, entry.family, entry.blocks, table, familySeed(options, index)) as Estimator;
 }
 

@@ -160,7 +160,12 @@ const POSITIVE = 'a number above 0';
 const COUNT = 'a whole number from 1';
 
 function checkEstimator(name: string, estimator: EstimatorConfig): void {
-  check(`${name}.kind`, estimator.kind, "'pes', 'nres', 'es' or 'bptt'", ['pes', 'nres', 'es', 'bptt'].includes(estimator.kind));
+  check(
+    `${name}.kind`,
+    estimator.kind,
+    "'pes', 'nres', 'es' or 'bptt'",
+    ['pes', 'nres', 'es', 'bptt'].includes(estimator.kind),
+  );
   check(`${name}.truncation`, estimator.truncation, COUNT, isCount(estimator.truncation));
   const { augmentation, initialRates, horizon, lossFloor } = estimator;
   check(`${name}.lossFloor`, lossFloor, POSITIVE, lossFloor === undefined || isPositive(lossFloor));

@@ -66,15 +66,22 @@ const INITIAL_RATES = {
   constantRange: [1e-6, 0.1],
 } as const;
 
-/** The setting of the shipped weights `hrnn-2`: a short warm start by back-propagation, then evolution strategies. */
+/** The setting of the shipped weights `hrnn-3`: a short warm start by back-propagation, then evolution strategies. */
 export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
-  name: 'hrnn-2',
+  name: 'hrnn-3',
   description: 'Meta-trained by this package on synthetic problems, without a neural network among them.',
   // The absolute rate as an input, and a bound on it: started at a high rate, the optimizer sees it and cannot act on it.
-  architecture: { ...DEFAULT_ARCHITECTURE, parameterHidden: 6, absoluteLearningRate: true, maxLogLearningRate: -3.5 },
-  weightsMaxLogLearningRate: -4,
+  // Gradients scaled up, or those near a minimum vanish in the dynamic scaling.
+  architecture: {
+    ...DEFAULT_ARCHITECTURE,
+    parameterHidden: 6,
+    absoluteLearningRate: true,
+    maxLogLearningRate: -3.5,
+    gradientScale: 2 ** 20,
+  },
+  weightsMaxLogLearningRate: -4.5,
   weightsInitialRateRange: [1e-4, 1e-3],
-  weightsWarmup: { steps: 150, from: 0.02 },
+  weightsWarmup: { steps: 100, from: 0.05 },
   weightsAnnealing: { after: 2000, power: 1 },
   seed: 2,
   corpus: 'default',
@@ -92,6 +99,7 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
         augmentation: AUGMENTATION,
         initialRates: INITIAL_RATES,
         horizon: [100, 300],
+        lossFloor: 1e-10,
       },
       metaOptimizer: { kind: 'adam' },
       rate: 3e-3,
@@ -112,6 +120,7 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
         augmentation: AUGMENTATION,
         initialRates: INITIAL_RATES,
         horizon: [100, 500],
+        lossFloor: 1e-10,
       },
       metaOptimizer: { kind: 'adam' },
       rate: 6e-4,

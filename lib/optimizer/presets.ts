@@ -5,7 +5,7 @@ import { decodeWeights, readWeights } from './weights';
 import type { Weights } from './weights';
 
 /** The preset used when none is named. */
-export const DEFAULT_PRESET = 'hrnn-2';
+export const DEFAULT_PRESET = 'hrnn-3';
 
 const folder = join(packageRoot, 'weights');
 const cache = new Map<string, Weights>();

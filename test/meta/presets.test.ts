@@ -5,7 +5,7 @@ import { expectedInnerSteps, META_TRAINING_PRESETS, scaleIterations } from '../.
 
 describe('settings of meta-training', () => {
   it('default is what the default weights say they were made with, field by field', () => {
-    const provenance = JSON.parse(loadWeights('hrnn-2').metadata.provenance) as { iteration: number; config: unknown };
+    const provenance = JSON.parse(loadWeights('hrnn-3').metadata.provenance) as { iteration: number; config: unknown };
     expect(provenance.config).toEqual(JSON.parse(JSON.stringify(META_TRAINING_PRESETS['default'])));
     // The best snapshot by validation, one every 500 iterations.
     expect(provenance.iteration % 500).toBe(0);

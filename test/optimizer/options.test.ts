@@ -17,7 +17,7 @@ describe('createOptimizer refuses', () => {
     [
       { preset: 'adam' },
       RangeError,
-      /^preset: expected one of hrnn-2, prototype, rmsprop-like, or the path .*, got 'adam'$/,
+      /^preset: expected one of hrnn-3, prototype, rmsprop-like, or the path .*, got 'adam'$/,
     ],
     [{ weights: {} }, TypeError, /^weights: expected weights made by loadWeights, got an object$/],
     [{ weights: 'prototype' }, TypeError, /^weights: expected weights made by loadWeights, got 'prototype'$/],
@@ -67,10 +67,10 @@ describe('createOptimizer refuses', () => {
 describe('options', () => {
   it('are completed with the defaults and can be read back', () => {
     expect(createOptimizer([normals(4, 1)]).options).toEqual({
-      weights: loadWeights('hrnn-2'),
-      preset: 'hrnn-2',
+      weights: loadWeights('hrnn-3'),
+      preset: 'hrnn-3',
       initialLearningRate: 1e-3,
-      warmup: { steps: 150, from: 0.02 },
+      warmup: { steps: 100, from: 0.05 },
       annealing: { after: 2000, power: 1 },
       learningRateMultiplier: 1,
       weightDecay: 0,

@@ -17,8 +17,8 @@ const presetFile = (name: string): Buffer => readFileSync(join(packageRoot, 'wei
 describe('presets', () => {
   it('name the default first, each with description and provenance', () => {
     const list = presets();
-    expect(list.map(({ name }) => name).sort()).toEqual(['hrnn-2', 'prototype', 'rmsprop-like']);
-    expect(list[0]).toMatchObject({ name: 'hrnn-2', isDefault: true, metaParameters: 7315 });
+    expect(list.map(({ name }) => name).sort()).toEqual(['hrnn-3', 'prototype', 'rmsprop-like']);
+    expect(list[0]).toMatchObject({ name: 'hrnn-3', isDefault: true, metaParameters: 7315 });
     for (const { description, provenance } of list) expect(description.length * provenance.length).toBeGreaterThan(0);
   });
 
@@ -77,7 +77,7 @@ describe('loadWeights', () => {
 
   it('says what it expected of a name, a type or a file', () => {
     expect(() => loadWeights('nobody')).toThrow(
-      /preset: expected one of hrnn-2, prototype, rmsprop-like, or the path of/,
+      /preset: expected one of hrnn-3, prototype, rmsprop-like, or the path of/,
     );
     expect(() => loadWeights(7 as never)).toThrow(/source: expected a preset name, a path or bytes, got number/);
     expect(() => loadWeights(join(folder, 'missing.safetensors'))).toThrow(/missing.safetensors/);

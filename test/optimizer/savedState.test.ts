@@ -118,7 +118,7 @@ describe('saveState', () => {
       format: 'learned-optimizer-state',
       formatVersion: '1',
       iterations: '3',
-      weightsName: 'hrnn-2',
+      weightsName: 'hrnn-3',
       names: '["0","1","2"]',
     });
     expect(tensors.get('global.hidden')!.shape).toEqual([20]);
@@ -173,7 +173,7 @@ describe('loadState refuses, and leaves everything as it was,', () => {
   it('the state of other weights, and names both', () => {
     expectRefused(
       run(1, { preset: 'rmsprop-like' }).optimizer.saveState(),
-      /^state: it was saved with other weights \('rmsprop-like', this optimizer has 'hrnn-2'\); create the optimizer with/,
+      /^state: it was saved with other weights \('rmsprop-like', this optimizer has 'hrnn-3'\); create the optimizer with/,
     );
   });
 

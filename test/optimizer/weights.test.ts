@@ -61,7 +61,7 @@ describe('loadWeights', () => {
     for (const name of ['adam', '', 'Prototype', '../weights/prototype']) {
       expect(() => loadWeights(name)).toThrow(RangeError);
       expect(() => loadWeights(name)).toThrow(
-        `preset: expected one of hrnn-2, prototype, rmsprop-like, or the path of a .safetensors file, got '${name}'`,
+        `preset: expected one of hrnn-3, prototype, rmsprop-like, or the path of a .safetensors file, got '${name}'`,
       );
     }
   });

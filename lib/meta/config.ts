@@ -71,17 +71,12 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
   name: 'hrnn-3',
   description: 'Meta-trained by this package on synthetic problems, without a neural network among them.',
   // The absolute rate as an input, and a bound on it: started at a high rate, the optimizer sees it and cannot act on it.
-  // Gradients scaled up, or those near a minimum vanish in the dynamic scaling.
-  architecture: {
-    ...DEFAULT_ARCHITECTURE,
-    parameterHidden: 6,
-    absoluteLearningRate: true,
-    maxLogLearningRate: -3.5,
-    gradientScale: 2 ** 20,
-  },
+  architecture: { ...DEFAULT_ARCHITECTURE, parameterHidden: 6, absoluteLearningRate: true, maxLogLearningRate: -3.5 },
   weightsMaxLogLearningRate: -4.5,
+  // Gradients near a minimum vanish in the dynamic scaling unless they are scaled up.
+  weightsGradientScale: 2 ** 10,
   weightsInitialRateRange: [1e-4, 1e-3],
-  weightsWarmup: { steps: 100, from: 0.05 },
+  weightsWarmup: { steps: 150, from: 0.02 },
   weightsAnnealing: { after: 2000, power: 1 },
   seed: 2,
   corpus: 'default',
@@ -99,7 +94,6 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
         augmentation: AUGMENTATION,
         initialRates: INITIAL_RATES,
         horizon: [100, 300],
-        lossFloor: 1e-10,
       },
       metaOptimizer: { kind: 'adam' },
       rate: 3e-3,
@@ -120,7 +114,6 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
         augmentation: AUGMENTATION,
         initialRates: INITIAL_RATES,
         horizon: [100, 500],
-        lossFloor: 1e-10,
       },
       metaOptimizer: { kind: 'adam' },
       rate: 6e-4,

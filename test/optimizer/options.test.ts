@@ -70,7 +70,7 @@ describe('options', () => {
       weights: loadWeights('hrnn-3'),
       preset: 'hrnn-3',
       initialLearningRate: 1e-3,
-      warmup: { steps: 100, from: 0.05 },
+      warmup: { steps: 150, from: 0.02 },
       annealing: { after: 2000, power: 1 },
       learningRateMultiplier: 1,
       weightDecay: 0,

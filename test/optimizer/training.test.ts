@@ -50,9 +50,9 @@ describe('with the default preset and no other option', () => {
     },
   );
 
-  it('a network of 32 hidden units learns the digits to a training loss below 0.01 in 500 steps, from above 2', () => {
+  it('a network of 32 hidden units learns the digits to a training loss below 0.05 in 500 steps, from above 2', () => {
     const [before, after] = trainDigits(500);
     expect(before).toBeGreaterThan(2);
-    expect(after).toBeLessThan(0.01);
+    expect(after).toBeLessThan(0.05);
   });
 });

@@ -117,6 +117,18 @@ export const VALIDATION_TASKS: readonly Task[] = [
   },
   {
     ...short,
+    steps: 3000,
+    name: 'digits-deepest',
+    title: '64, twelve hidden layers of 18, 10, relu, digits, 3,000 steps',
+    problem: ({ digits }) =>
+      digitsNetwork(
+        'digits-deepest',
+        digits,
+        denseLayers([featureCount(digits), ...Array<number>(12).fill(18), 10], 'relu', 'he'),
+      ),
+  },
+  {
+    ...short,
     steps: 20_000,
     name: 'digits-long',
     title: '64-32-10 relu, digits, 20,000 steps',

@@ -116,5 +116,7 @@ export function validateArchitecture(value: unknown): Architecture {
   const known = Object.keys(DEFAULT_ARCHITECTURE) as (keyof Architecture)[];
   const unknown = Object.keys(a).filter((key) => !known.includes(key as keyof Architecture));
   if (unknown.length > 0) throw new RangeError(`architecture.${unknown[0]}: unknown field; known: ${known.join(', ')}`);
-  return Object.fromEntries(known.map((key) => [key, key === 'gradientScale' ? scale : a[key]])) as unknown as Architecture;
+  return Object.fromEntries(
+    known.map((key) => [key, key === 'gradientScale' ? scale : a[key]]),
+  ) as unknown as Architecture;
 }

@@ -74,7 +74,7 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
   architecture: { ...DEFAULT_ARCHITECTURE, parameterHidden: 6, absoluteLearningRate: true, maxLogLearningRate: -3.5 },
   weightsMaxLogLearningRate: -4.5,
   // Gradients near a minimum vanish in the dynamic scaling unless they are scaled up.
-  weightsGradientScale: 2 ** 10,
+  weightsGradientScale: 2 ** 20,
   weightsInitialRateRange: [1e-4, 1e-3],
   weightsWarmup: { steps: 150, from: 0.02 },
   weightsAnnealing: { after: 2000, power: 1 },

@@ -19,7 +19,7 @@ function numberAfter(output: string, label: string): number {
 describe('examples', { timeout: 120_000 }, () => {
   it('layers: learns the digits', async () => {
     const output = await run('layers');
-    expect(numberAfter(output, 'epoch 20: loss')).toBeLessThan(0.1);
+    expect(numberAfter(output, 'epoch 20: loss')).toBeLessThan(0.2);
     expect(numberAfter(output, 'test accuracy')).toBeGreaterThan(0.9);
   });
 

@@ -50,6 +50,8 @@ export class PesFamily implements Estimator<PesOptions> {
   private readonly values: Float32Array;
   private readonly losses: Float64Array;
   private readonly failed: Uint8Array;
+  /** Whether a trajectory has one perturbation for all its truncations. */
+  protected readonly keepsPerturbation: boolean = false;
 
   constructor(
     architecture: Architecture,
@@ -123,9 +125,6 @@ export class PesFamily implements Estimator<PesOptions> {
       this.horizon[pair] = Math.max(options.truncation, Math.round(this.horizon[pair] * random.uniform()));
     }
   }
-
-  /** Whether a trajectory has one perturbation for all its truncations. */
-  protected readonly keepsPerturbation: boolean = false;
 
   /** Perturbs the meta-parameters of every pair, and starts new trajectories from the learned initial states. */
   private perturb(flat: Float64Array, random: Random, sigma: number): void {

@@ -89,7 +89,7 @@ export function validateArchitecture(value: unknown): Architecture {
   if (typeof value !== 'object' || value === null) {
     throw new TypeError(`architecture: expected an object, got ${value === null ? 'null' : typeof value}`);
   }
-  const a = value as Architecture;
+  const a = { gradientScale: 1, ...value } as Architecture;
   requireInteger('levels', a.levels, 1, 3);
   requireInteger('parameterHidden', a.parameterHidden, 1, 32);
   requireInteger('tensorHidden', a.tensorHidden, a.levels > 1 ? 1 : 0, a.levels > 1 ? 256 : 0);
@@ -109,14 +109,12 @@ export function validateArchitecture(value: unknown): Architecture {
   if (typeof max !== 'number' || !(max >= MIN_LOG_LEARNING_RATE && max <= 33)) {
     throw new RangeError(`architecture.maxLogLearningRate: expected a number from -33 to 33, got ${String(max)}`);
   }
-  const scale = a.gradientScale ?? 1;
+  const scale = a.gradientScale;
   if (typeof scale !== 'number' || !(scale >= 1e-9 && scale <= 1e9)) {
     throw new RangeError(`architecture.gradientScale: expected a number from 1e-9 to 1e9, got ${String(scale)}`);
   }
   const known = Object.keys(DEFAULT_ARCHITECTURE) as (keyof Architecture)[];
   const unknown = Object.keys(a).filter((key) => !known.includes(key as keyof Architecture));
   if (unknown.length > 0) throw new RangeError(`architecture.${unknown[0]}: unknown field; known: ${known.join(', ')}`);
-  return Object.fromEntries(
-    known.map((key) => [key, key === 'gradientScale' ? scale : a[key]]),
-  ) as unknown as Architecture;
+  return Object.fromEntries(known.map((key) => [key, a[key]])) as unknown as Architecture;
 }

@@ -4,25 +4,12 @@ import type { BpttOptions } from '../../lib/meta/bptt';
 import { EsFamily } from '../../lib/meta/es';
 import { PesFamily } from '../../lib/meta/pes';
 import type { PesOptions } from '../../lib/meta/pes';
-import { DEFAULT_ARCHITECTURE, metaParameterShapes } from '../../lib/optimizer/architecture';
+import { metaParameterShapes } from '../../lib/optimizer/architecture';
 import type { Architecture } from '../../lib/optimizer/architecture';
-import type { LaneFamily } from '../../lib/problems/lanes/family';
 import { NoiseTable } from '../../lib/problems/lanes/noise';
-import { ResidualFamily } from '../../lib/problems/lanes/residuals';
 import { createRandom } from '../../lib/random';
-import { BPTT_OPTIONS, perturbedWeights } from './setup';
+import { BPTT_OPTIONS, bowls, perturbedWeights, smallArchitecture as architecture } from './setup';
 
-/** Few meta-parameters: the variance of the estimates grows with their number. */
-const architecture: Architecture = {
-  ...DEFAULT_ARCHITECTURE,
-  levels: 1,
-  tensorHidden: 0,
-  globalHidden: 0,
-  parameterHidden: 2,
-  timescales: 1,
-  gradientProducts: false,
-  relativeLogMagnitude: false,
-};
 /** Lookahead far against the direction of the step, so that gradients at φ differ from those at θ. */
 function lookingBack(flat: Float64Array, architecture: Architecture): Float64Array {
   let at = 0;
@@ -35,10 +22,6 @@ function lookingBack(flat: Float64Array, architecture: Architecture): Float64Arr
 }
 
 const table = new NoiseTable(1, 1 << 18);
-const family: LaneFamily = Object.assign(new ResidualFamily('residuals', [3, 2], 1), {
-  noiseProbability: 0,
-  sparseProbability: 0,
-});
 
 const common = {
   truncation: 8,
@@ -53,7 +36,7 @@ const BLOCKS = 32;
 
 describe('plain evolution strategies', () => {
   it('equal persistent ones in the first truncation of a trajectory, and not later', () => {
-    const make = [EsFamily, PesFamily].map((Family) => new Family(architecture, family, 2, table, 5));
+    const make = [EsFamily, PesFamily].map((Family) => new Family(architecture, bowls, 2, table, 5));
     const flat = perturbedWeights(architecture, 1);
     for (const estimator of make) estimator.begin(createRandom(1), es);
     const [first, second] = [0, 1].map((t) => make.map((estimator) => estimator.run(flat, createRandom(2, t), es)));
@@ -66,8 +49,8 @@ describe('plain evolution strategies', () => {
     [', with lookahead', { ...architecture, attention: true }],
   ])('estimate the gradient of truncated back-propagation, second derivatives, carried state%s', (_, architecture) => {
     const flat = lookingBack(perturbedWeights(architecture, 1), architecture);
-    const estimator = new EsFamily(architecture, family, BLOCKS, table, 5);
-    const exact = new BpttFamily(architecture, family, BLOCKS / 2, table, 5);
+    const estimator = new EsFamily(architecture, bowls, BLOCKS, table, 5);
+    const exact = new BpttFamily(architecture, bowls, BLOCKS / 2, table, 5);
     expect(exact.problems).toBe(estimator.pairs);
     estimator.begin(createRandom(1), es);
     exact.begin(createRandom(1), bptt);

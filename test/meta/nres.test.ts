@@ -2,29 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { NresFamily } from '../../lib/meta/nres';
 import { PesFamily } from '../../lib/meta/pes';
 import type { PesOptions } from '../../lib/meta/pes';
-import { DEFAULT_ARCHITECTURE } from '../../lib/optimizer/architecture';
-import type { Architecture } from '../../lib/optimizer/architecture';
-import type { LaneFamily } from '../../lib/problems/lanes/family';
 import { NoiseTable } from '../../lib/problems/lanes/noise';
-import { ResidualFamily } from '../../lib/problems/lanes/residuals';
 import { createRandom } from '../../lib/random';
-import { perturbedWeights } from './setup';
+import { bowls, perturbedWeights, smallArchitecture as architecture } from './setup';
 
-/** Few meta-parameters: the variance of the estimates grows with their number. */
-const architecture: Architecture = {
-  ...DEFAULT_ARCHITECTURE,
-  levels: 1,
-  tensorHidden: 0,
-  globalHidden: 0,
-  parameterHidden: 2,
-  timescales: 1,
-  gradientProducts: false,
-  relativeLogMagnitude: false,
-};
-const family: LaneFamily = Object.assign(new ResidualFamily('residuals', [3, 2], 1), {
-  noiseProbability: 0,
-  sparseProbability: 0,
-});
 const options: PesOptions = {
   truncation: 8,
   augmentation: { rescale: 0, interpolation: 0, saturation: 0 },
@@ -42,7 +23,7 @@ function meanEstimate(Family: typeof PesFamily, truncations: number, repeats: nu
   const mean = new Float64Array(flat.length);
   let squares = 0;
   for (let i = 0; i < repeats; i++) {
-    const estimator = new Family(architecture, family, 32, table, 5);
+    const estimator = new Family(architecture, bowls, 32, table, 5);
     estimator.begin(createRandom(1), options);
     for (let t = 1; t < truncations; t++) estimator.run(flat, createRandom(2 + t, i), options);
     const { gradient } = estimator.run(flat, createRandom(2 + truncations, i), options);
@@ -55,7 +36,7 @@ function meanEstimate(Family: typeof PesFamily, truncations: number, repeats: nu
 
 describe('noise-reuse evolution strategies', () => {
   it('equal persistent ones in the first truncation of a trajectory, and not later', () => {
-    const make = [NresFamily, PesFamily].map((Family) => new Family(architecture, family, 2, table, 5));
+    const make = [NresFamily, PesFamily].map((Family) => new Family(architecture, bowls, 2, table, 5));
     for (const estimator of make) estimator.begin(createRandom(1), options);
     const [first, second] = [0, 1].map((t) => make.map((e) => e.run(flat, createRandom(2, t), options)));
     expect(first[0]).toEqual(first[1]);
@@ -63,7 +44,7 @@ describe('noise-reuse evolution strategies', () => {
   });
 
   it('draw no noise after the first truncation', () => {
-    const estimator = new NresFamily(architecture, family, 2, table, 5);
+    const estimator = new NresFamily(architecture, bowls, 2, table, 5);
     estimator.begin(createRandom(1), options);
     estimator.run(flat, createRandom(2), options);
     const state = estimator.exportState();

@@ -33,6 +33,19 @@ const relu: Task = {
     digitsNetwork('digits-relu', digits, denseLayers([featureCount(digits), 32, 10], 'relu', 'he')),
 };
 
+/** A narrow relu network of many layers on the digits. */
+function deepRelu(name: string, depth: number, width: number): Task {
+  return {
+    ...short,
+    name,
+    title: `64, ${depth} hidden layers of ${width}, 10, relu, digits`,
+    problem({ digits }) {
+      const sizes = [featureCount(digits), ...Array<number>(depth).fill(width), 10];
+      return digitsNetwork(name, digits, denseLayers(sizes, 'relu', 'he'));
+    },
+  };
+}
+
 /**
  * Small, quick networks that steer meta-training and choose its checkpoints. None of them is in the suite `networks`,
  * which is reported and never selected on. They need no data but the embedded digits.
@@ -97,44 +110,10 @@ export const VALIDATION_TASKS: readonly Task[] = [
     problem: () =>
       robustRegression({ features: 40, samples: 1000, batchSize: 32, condition: 1000, outliers: 0.1, seed: 7 }),
   },
-  {
-    ...short,
-    name: 'digits-deep',
-    title: '64, five hidden layers of 24, 10, relu, digits',
-    problem: ({ digits }) =>
-      digitsNetwork('digits-deep', digits, denseLayers([featureCount(digits), 24, 24, 24, 24, 24, 10], 'relu', 'he')),
-  },
-  {
-    ...short,
-    name: 'digits-deeper',
-    title: '64, eight hidden layers of 28, 10, relu, digits',
-    problem: ({ digits }) =>
-      digitsNetwork(
-        'digits-deeper',
-        digits,
-        denseLayers([featureCount(digits), ...Array<number>(8).fill(28), 10], 'relu', 'he'),
-      ),
-  },
-  {
-    ...short,
-    steps: 3000,
-    name: 'digits-deepest',
-    title: '64, twelve hidden layers of 18, 10, relu, digits, 3,000 steps',
-    problem: ({ digits }) =>
-      digitsNetwork(
-        'digits-deepest',
-        digits,
-        denseLayers([featureCount(digits), ...Array<number>(12).fill(18), 10], 'relu', 'he'),
-      ),
-  },
-  {
-    ...short,
-    steps: 20_000,
-    name: 'digits-long',
-    title: '64-32-10 relu, digits, 20,000 steps',
-    problem: ({ digits }) =>
-      digitsNetwork('digits-long', digits, denseLayers([featureCount(digits), 32, 10], 'relu', 'he')),
-  },
+  deepRelu('digits-deep', 5, 24),
+  deepRelu('digits-deeper', 8, 28),
+  { ...deepRelu('digits-deepest', 12, 18), steps: 3000 },
+  { ...relu, steps: 20_000, name: 'digits-long', title: '64-32-10 relu, digits, 20,000 steps' },
   {
     ...short,
     steps: 500,

@@ -31,7 +31,7 @@ Suites:
   digits, digits-epochs   one network on the embedded digits, batches with or without replacement, beside Adam at 1e-3 and at the
                           best of seven rates. Losses are the mean over all training samples: after the last step, and as the
                           mean of the last five evaluations (every 50 steps)
-  validation              eleven small tasks from three initial rates, without baselines: the score that meta-training selects by
+  validation              thirteen small tasks from three initial rates, without baselines: the score that meta-training selects by
   networks                eight networks beside Adam, SGD with momentum and RMSProp, each tuned over half-decades 1e-4…1 with
                           seeds of its own and at its customary rate, with the criteria of a release. The baselines' runs ship
                           with the package; those of the learned optimizer take minutes to an hour

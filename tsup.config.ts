@@ -12,7 +12,12 @@ const shared: Options = {
   external: [/^@tensorflow\//, /^vega/, '@resvg/resvg-js'],
 };
 
-const entries = { index: 'lib/index.ts', tfjs: 'lib/tfjs/index.ts', problems: 'lib/problems/index.ts' };
+const entries = {
+  index: 'lib/index.ts',
+  tfjs: 'lib/tfjs/index.ts',
+  problems: 'lib/problems/index.ts',
+  meta: 'lib/metaTraining.ts',
+};
 
 export default defineConfig([
   { ...shared, format: 'esm', entry: { ...entries, cli: 'lib/cli/main.ts', metaWorker: 'lib/meta/worker.ts' } },

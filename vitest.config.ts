@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^learned-optimizer$/, replacement: source('./lib/index.ts') },
       { find: /^learned-optimizer\/tfjs$/, replacement: source('./lib/tfjs/index.ts') },
       { find: /^learned-optimizer\/problems$/, replacement: source('./lib/problems/index.ts') },
+      { find: /^learned-optimizer\/meta$/, replacement: source('./lib/metaTraining.ts') },
     ],
   },
   test: {

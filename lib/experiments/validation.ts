@@ -1,4 +1,7 @@
 import { loadDigits } from '../datasets/digits';
+import { weightsArchitecture, weightsSchedule } from '../meta/config';
+import type { MetaTrainingConfig } from '../meta/config';
+import { initialWeights } from '../optimizer/initialWeights';
 import { heldInitialRate } from '../optimizer/schedule';
 import type { Weights } from '../optimizer/weights';
 import type { Problem } from '../problems/problem';
@@ -10,7 +13,7 @@ import { VALIDATION_TASKS } from './tasks/validationTasks';
 import { train } from './training';
 
 export interface ValidationOptions {
-  /** Starts and batches. Default: 0 and 1. */
+  /** Starts and batches. Default: {@link VALIDATION_SEEDS}. */
   readonly seeds?: readonly number[];
   /** Initial learning rates, one for all parameters. Default: {@link VALIDATION_RATES}. */
   readonly initialRates?: readonly number[];
@@ -41,6 +44,9 @@ export interface Validation {
   readonly rows: readonly ValidationRow[];
 }
 
+/** Starts and batches of a validation. */
+export const VALIDATION_SEEDS: readonly number[] = [0, 1];
+
 /** Low, customary and high. */
 export const VALIDATION_RATES: readonly number[] = [1e-4, 1e-3, 1e-1];
 
@@ -70,7 +76,7 @@ function problemOf(task: Task): Problem {
  * @throws {RangeError} for an empty list of seeds, rates or tasks; the signal's reason when aborted.
  */
 export async function validate(weights: Weights, options: ValidationOptions = {}): Promise<Validation> {
-  const { seeds = [0, 1], initialRates = VALIDATION_RATES, tasks = VALIDATION_TASKS } = options;
+  const { seeds = VALIDATION_SEEDS, initialRates = VALIDATION_RATES, tasks = VALIDATION_TASKS } = options;
   for (const [name, list] of Object.entries({ seeds, initialRates, tasks })) {
     if (list.length === 0) throw new RangeError(`${name}: expected at least one, got none`);
   }
@@ -107,4 +113,22 @@ export async function validate(weights: Weights, options: ValidationOptions = {}
     diverged: count('diverged'),
     rows,
   };
+}
+
+/** Steps of the trial of each task. */
+const TRIAL_STEPS = 100;
+
+/** Seconds that the validation of a configuration's weights takes on this machine, by a few steps of every task. */
+export async function estimateValidationSeconds(config: MetaTrainingConfig, signal?: AbortSignal): Promise<number> {
+  const weights = initialWeights(weightsArchitecture(config), config.seed);
+  const rates = new Set(VALIDATION_RATES.map((rate) => heldInitialRate(weightsSchedule(config), rate)));
+  const make = learnedOptimizer({ weights, threads: 1 });
+  let seconds = 0;
+  for (const task of VALIDATION_TASKS) {
+    const problem = problemOf(task);
+    const started = performance.now();
+    await train(problem, make, { ...task, steps: TRIAL_STEPS, seed: 0, signal });
+    seconds += ((performance.now() - started) / 1000) * (task.steps / TRIAL_STEPS);
+  }
+  return seconds * rates.size * VALIDATION_SEEDS.length;
 }

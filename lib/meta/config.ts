@@ -1,8 +1,9 @@
 import { DEFAULT_ARCHITECTURE, validateArchitecture } from '../optimizer/architecture';
 import type { Architecture } from '../optimizer/architecture';
+import { isAbsolute } from 'node:path';
 import type { BpttOptions } from './bptt';
 import { CORPUS_NAMES } from './corpus';
-import type { CorpusName } from './corpus';
+import type { CorpusChoice } from './corpus';
 import { createMetaOptimizer } from './metaOptimizers';
 import type { MetaOptimizerConfig } from './metaOptimizers';
 import type { PesOptions } from './pes';
@@ -35,7 +36,7 @@ export interface PhaseConfig {
 }
 
 /** Everything that determines the result of a meta-training run. It is stored in every checkpoint and in the weights. */
-export interface MetaTrainingConfig {
+export interface MetaTrainingConfig extends CorpusChoice {
   /** Of the weights, for people. */
   readonly name?: string;
   readonly description?: string;
@@ -55,7 +56,6 @@ export interface MetaTrainingConfig {
   readonly weightsAnnealing?: Annealing;
   /** Of the initial meta-parameters, the problems and the perturbations. */
   readonly seed: number;
-  readonly corpus: CorpusName;
   readonly phases: readonly PhaseConfig[];
 }
 
@@ -223,6 +223,14 @@ export function validateMetaTrainingConfig(config: MetaTrainingConfig): MetaTrai
   checkSchedule(weightsSchedule(config));
   check('seed', config.seed, 'a whole number', Number.isSafeInteger(config.seed));
   check('corpus', config.corpus, CORPUS_NAMES.join(' or '), CORPUS_NAMES.includes(config.corpus));
+  const { problems } = config;
+  check('problems', problems, 'the absolute path of a module', problems === undefined || isAbsolute(problems));
+  check(
+    'problems',
+    problems,
+    'a module, for the corpus "none" has no problems',
+    !(config.corpus === 'none' && !problems),
+  );
   check('phases', config.phases, 'a list of phases', Array.isArray(config.phases) && config.phases.length > 0);
   config.phases.forEach((phase, i) => checkPhase(`phases[${i}]`, phase));
   const phases = config.phases.map((phase) => {

@@ -4,6 +4,7 @@ import { RegressionFamily } from '../problems/lanes/regression';
 import { ResidualFamily } from '../problems/lanes/residuals';
 import { ObjectiveLanes } from '../problems/lanes/objectiveFamily';
 import { paperCorpus } from '../problems/corpus';
+import { loadedProblems } from './userProblems';
 
 export interface CorpusEntry {
   readonly family: LaneFamily;
@@ -11,16 +12,29 @@ export interface CorpusEntry {
   readonly blocks: number;
 }
 
-/** Which problems to meta-train on. */
-export type CorpusName = 'default' | 'paper' | 'paper-with-networks';
+/** Names of the corpora that come with the package; `none` is for those who bring all problems themselves. */
+export type CorpusName = 'default' | 'paper' | 'paper-with-networks' | 'none';
 
-export const CORPUS_NAMES: readonly CorpusName[] = ['default', 'paper', 'paper-with-networks'];
+export const CORPUS_NAMES: readonly CorpusName[] = ['default', 'paper', 'paper-with-networks', 'none'];
+
+/** Which problems to meta-train on. */
+export interface CorpusChoice {
+  readonly corpus: CorpusName;
+  /** Absolute path of a module with families of the user's own (`loadProblems`), which come after those of the corpus. */
+  readonly problems?: string;
+}
 
 /**
  * The families of a corpus, always in the same order: the default one, or every member of the paper's ensemble
- * (`paperCorpus`), one block of each.
+ * (`paperCorpus`), one block of each; then the user's, one block of each.
  */
-export function corpusEntries(name: CorpusName): CorpusEntry[] {
+export function corpusEntries({ corpus, problems }: CorpusChoice): CorpusEntry[] {
+  const own = problems === undefined ? [] : loadedProblems(problems);
+  return [...namedCorpus(corpus), ...own.map((family) => ({ family, blocks: 1 }))];
+}
+
+function namedCorpus(name: CorpusName): CorpusEntry[] {
+  if (name === 'none') return [];
   if (name === 'default') return defaultCorpus();
   const groups = paperCorpus({ networks: name === 'paper-with-networks' });
   return groups.flatMap(({ families }) =>

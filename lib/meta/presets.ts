@@ -1,6 +1,6 @@
 import { DEFAULT_ARCHITECTURE } from '../optimizer/architecture';
 import { corpusEntries } from './corpus';
-import { DEFAULT_META_TRAINING } from './config';
+import { DEFAULT_META_TRAINING, totalIterations } from './config';
 import type { MetaTrainingConfig, PhaseConfig } from './config';
 import { PAPER_HORIZON } from './horizons';
 import { PAPER_META_OPTIMIZER, PAPER_META_RATE } from './metaOptimizers';
@@ -54,9 +54,9 @@ export function scaleIterations(config: MetaTrainingConfig, factor: number): Met
 }
 
 /** Problem steps of all phases; with heavy-tailed horizons their expectation. */
-export function expectedInnerSteps({ corpus, phases }: MetaTrainingConfig): number {
-  const problems = corpusEntries(corpus).reduce((sum, { blocks }) => sum + 16 * blocks, 0);
-  return phases.reduce((sum, { iterations, estimator: { horizon, truncation } }) => {
+export function expectedInnerSteps(config: MetaTrainingConfig): number {
+  const problems = corpusEntries(config).reduce((sum, { blocks }) => sum + 16 * blocks, 0);
+  return config.phases.reduce((sum, { iterations, estimator: { horizon, truncation } }) => {
     const steps = 'length' in horizon ? truncation : horizon.steps + horizon.shortest;
     return sum + iterations * steps * problems;
   }, 0);
@@ -83,4 +83,27 @@ export async function estimateSeconds(
     total += (phase.iterations * (times[TRIAL] - times[0])) / TRIAL / 1000;
   }
   return total;
+}
+
+/** Seconds of a whole run: of training all iterations, and of each validation of a snapshot. */
+export interface RunSeconds {
+  readonly training: number;
+  readonly validation: number;
+  readonly snapshotEvery: number;
+}
+
+/** As many iterations as leave time for the validations among them; at least one of each phase. */
+export function scaleToSeconds(config: MetaTrainingConfig, budget: number, seconds: RunSeconds): MetaTrainingConfig {
+  const iterations = totalIterations(config);
+  const needed = (factor: number): number =>
+    factor * seconds.training + Math.ceil((factor * iterations) / seconds.snapshotEvery) * seconds.validation;
+  // The number of snapshots is a step function, so bisection finds the largest factor that fits.
+  let [fits, tooLong] = [0, budget / seconds.training];
+  if (needed(tooLong) <= budget) return scaleIterations(config, tooLong);
+  for (let halving = 0; halving < 50; halving++) {
+    const factor = (fits + tooLong) / 2;
+    if (needed(factor) <= budget) fits = factor;
+    else tooLong = factor;
+  }
+  return scaleIterations(config, fits);
 }

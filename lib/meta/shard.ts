@@ -4,16 +4,15 @@ import { createRandom } from '../random';
 import { BpttFamily } from './bptt';
 import type { EstimatorConfig } from './config';
 import { corpusEntries } from './corpus';
-import type { CorpusEntry, CorpusName } from './corpus';
+import type { CorpusChoice, CorpusEntry } from './corpus';
 import { EsFamily } from './es';
 import type { Estimator, EstimatorState, TruncationResult } from './estimator';
 import { NresFamily } from './nres';
 import { PesFamily } from './pes';
 
-export interface ShardOptions {
+export interface ShardOptions extends CorpusChoice {
   readonly architecture: Architecture;
   readonly seed: number;
-  readonly corpus: CorpusName;
   /** Index of the phase: each has problems of its own. */
   readonly phase: number;
   readonly kind: EstimatorConfig['kind'];
@@ -53,7 +52,7 @@ export class Shard {
 
   constructor(private readonly options: ShardOptions) {
     const table = new NoiseTable(options.seed);
-    const corpus = corpusEntries(options.corpus);
+    const corpus = corpusEntries(options);
     this.families = options.families.map((index) => ({
       index,
       estimator: createEstimator(options, corpus[index], index, table),

@@ -4,6 +4,7 @@ import { totalIterations, validateMetaTrainingConfig } from './config';
 import type { EstimatorConfig, MetaTrainingConfig, PhaseConfig } from './config';
 import { flatten } from './flat';
 import { cosineRate, createMetaOptimizer } from './metaOptimizers';
+import { loadProblems } from './userProblems';
 import { MetaWorkers } from './workers';
 
 export interface MetaTrainingOptions {
@@ -67,7 +68,8 @@ function estimatorAt({ estimator, horizonGrowth, iterations }: PhaseConfig, iter
 export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Array> {
   const { resume } = options;
   const config = validateMetaTrainingConfig(resume?.config ?? options.config);
-  const { architecture, seed, corpus, phases } = config;
+  const { architecture, seed, corpus, problems, phases } = config;
+  await loadProblems(problems);
   const flat = (resume?.flat ?? options.start ?? flatten(initialWeights(architecture, seed))).slice();
   const average = (resume?.average ?? flat).slice();
   const started = performance.now() - 1000 * (resume?.seconds ?? 0);
@@ -80,7 +82,10 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
     if (resumed) metaOptimizer.importState(resumed.metaOptimizer);
     else flat.set(average);
     const { kind } = phase.estimator;
-    const workers = new MetaWorkers({ architecture, seed, corpus, phase: index, kind, threads: options.threads });
+    const workers = new MetaWorkers({
+      ...{ architecture, seed, corpus, problems, phase: index, kind },
+      threads: options.threads,
+    });
     try {
       const first = resumed?.iteration ?? 0;
       if (resumed && first > 0) await workers.importState(resumed.families, estimatorAt(phase, first));

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { EstimatorConfig } from './config';
 import { Shard } from './shard';
 import type { FamilyResult, FamilyState, ShardOptions } from './shard';
+import { loadProblems } from './userProblems';
 
 export type WorkerRequest =
   | { readonly kind: 'run'; readonly flat: Float64Array; readonly iteration: number; readonly config: EstimatorConfig }
@@ -11,7 +12,10 @@ export type WorkerRequest =
 
 export type WorkerReply = readonly FamilyResult[] | readonly FamilyState[] | undefined;
 
-const shard = new Shard(workerData as ShardOptions);
+const options = workerData as ShardOptions;
+// Requests wait in the port until the handler below is there.
+await loadProblems(options.problems);
+const shard = new Shard(options);
 
 function reply(request: WorkerRequest): WorkerReply {
   switch (request.kind) {

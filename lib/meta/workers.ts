@@ -3,13 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { coordinatesOf } from '../problems/lanes/family';
 import { corpusEntries } from './corpus';
-import type { CorpusName } from './corpus';
+import type { CorpusChoice } from './corpus';
 import type { EstimatorConfig } from './config';
 import type { FamilyResult, FamilyState, ShardOptions } from './shard';
 import type { WorkerReply, WorkerRequest } from './worker';
 
 /** Divides the families among threads, the most expensive first, each to the thread with the least to do. */
-export function divideFamilies(threads: number, corpus: CorpusName = 'default'): number[][] {
+export function divideFamilies(threads: number, corpus: CorpusChoice = { corpus: 'default' }): number[][] {
   const work = corpusEntries(corpus).map(({ family, blocks }, index) => ({
     index,
     // A tensor's step costs about as much as seven coordinates'.
@@ -59,9 +59,9 @@ export class MetaWorkers {
   private readonly workers: Worker[];
 
   constructor(options: Omit<ShardOptions, 'families'> & { readonly threads: number }) {
-    this.workers = divideFamilies(options.threads, options.corpus).map((families) => {
-      const { architecture, seed, corpus, phase, kind } = options;
-      return startWorker({ architecture, seed, corpus, phase, kind, families });
+    this.workers = divideFamilies(options.threads, options).map((families) => {
+      const { architecture, seed, corpus, problems, phase, kind } = options;
+      return startWorker({ architecture, seed, corpus, problems, phase, kind, families });
     });
   }
 

@@ -40,19 +40,63 @@ describe('meta-train', { timeout: 240_000 }, () => {
     child.kill('SIGINT');
     const { code, stderr } = await finished;
     expect([code, stderr]).toEqual([130, expect.stringMatching(/go on with --resume/)]);
-    expect((await cli(['meta-train', '--no-validation', '--out', out, '--resume', '--threads', '1'])).code).toBe(0);
+    expect((await cli(['meta-train', '--out', out, '--resume', '--threads', '1'])).code).toBe(0);
     const final = (folder: string): Buffer => readFileSync(join(dir, folder, 'final.safetensors'));
     expect(final('stopped').equals(final('run'))).toBe(true);
   });
 
   it.each([
-    [['--resume', '--out', join(dir, 'none')], /--resume: .*checkpoint\.safetensors does not exist/],
+    [['--resume', '--out', join(dir, 'none')], /--resume: .*none holds no run/],
+    [['--resume', '--no-validation'], /--no-validation: expected none with --resume/],
+    [['--resume', '--seed', '3'], /--seed: expected none with --resume/],
+    [['--corpus', 'none'], /--corpus none: expected --problems/],
+    [['--problems', join(dir, 'none.mjs')], /--problems: .*none\.mjs does not exist/],
     [['--config', join(dir, 'none.json')], /--config: expected a JSON file, but .* does not exist/],
     [['--snapshot-every', '70'], /--snapshot-every: expected a multiple of --log-every 50, got 70/],
     [['--preset', 'best'], /Allowed choices are default, paper/],
     [['--minutes', '0'], /number above 0/],
   ])('refuses %j', async (args, message) => {
     const { code, stderr } = await cli(['meta-train', '--out', join(dir, 'refused'), ...args]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
+    expect(existsSync(join(dir, 'refused'))).toBe(false);
+  });
+
+  it('trains on problems of your own, which end up in the log', async () => {
+    const out = join(dir, 'own');
+    const problems = join(dir, 'problems.mjs');
+    writeFileSync(
+      problems,
+      `import { defineObjective } from ${JSON.stringify(new URL('../../lib/problems/index.ts', import.meta.url).href)};
+       const parameters = [{ name: 'x', shape: [6] }];
+       const fourth = {
+         name: 'fourth-powers',
+         parameters,
+         sample(random) {
+           const centre = Array.from({ length: 6 }, () => random.normal());
+           const value = (theta) => theta.reduce((sum, x, i) => sum + (x - centre[i]) ** 4, 0);
+           return defineObjective({
+             name: 'fourth-powers', parameters, value,
+             gradient: (theta, out) => (theta.forEach((x, i) => (out[i] = 4 * (x - centre[i]) ** 3)), value(theta)),
+           });
+         },
+       };
+       export default [fourth];`,
+    );
+    const { code, stderr } = await cli([...short, '--corpus', 'none', '--problems', problems, '--out', out]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('fourth-powers')]);
+    const [first] = readFileSync(join(out, 'log.jsonl'), 'utf8').split('\n');
+    expect(Object.keys((JSON.parse(first) as { losses: object }).losses)).toEqual(['fourth-powers']);
+  });
+
+  it.each([
+    ['export const families = [];', /default export that is a list of problem families, got none/],
+    ["export default [{ name: 'x', parameters: [] }];", /entry 0 \("x"\): parameters/],
+    ["export default [{ name: 'x', parameters: [{ name: 'a', shape: [1] }] }];", /entry 0 \("x"\): sample\(random\)/],
+    ["throw new Error('broken');", /broken/],
+  ])('says what is wrong with the module of problems %j', async (source, message) => {
+    const problems = join(dir, `bad-${source.length}.mjs`);
+    writeFileSync(problems, source);
+    const { code, stderr } = await cli([...short, '--problems', problems, '--out', join(dir, 'refused')]);
     expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
     expect(existsSync(join(dir, 'refused'))).toBe(false);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadWeights } from '../../lib/index';
 import { totalIterations, validateMetaTrainingConfig } from '../../lib/meta/config';
-import { expectedInnerSteps, META_TRAINING_PRESETS, scaleIterations } from '../../lib/meta/presets';
+import { expectedInnerSteps, META_TRAINING_PRESETS, scaleIterations, scaleToSeconds } from '../../lib/meta/presets';
 
 describe('settings of meta-training', () => {
   it('default is what the default weights say they were made with, field by field', () => {
@@ -22,5 +22,18 @@ describe('settings of meta-training', () => {
     expect(expectedInnerSteps(config)).toBe(3000 * 40 * 272);
     expect(expectedInnerSteps(scaleIterations(config, 0.5))).toBe(1500 * 40 * 272);
     expect(scaleIterations(config, 1e-9).phases.map(({ iterations }) => iterations)).toEqual([1, 1]);
+  });
+
+  it('can be cut to a time, with room for the validation of every snapshot', () => {
+    const config = META_TRAINING_PRESETS['default'];
+    const iterations = (budget: number, validation: number): number =>
+      totalIterations(scaleToSeconds(config, budget, { training: 300, validation, snapshotEvery: 500 }));
+    expect(iterations(150, 0)).toBe(1500);
+    // 100 s of training, and two snapshots in 1,000 iterations.
+    expect(iterations(200, 50)).toBe(1000);
+    // The next snapshot would not fit, so the time that is left goes unused.
+    expect(iterations(240, 50)).toBe(1000);
+    expect(iterations(600, 50)).toBe(3000);
+    expect(iterations(10, 50)).toBe(2);
   });
 });

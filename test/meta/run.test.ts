@@ -6,8 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint } from '../../lib/meta/checkpoint';
-import { readLog, RUN_FILES, runMetaTraining } from '../../lib/meta/run';
+import { runMetaTraining } from '../../lib/meta/run';
 import type { RunOptions } from '../../lib/meta/run';
+import { RUN_FILES } from '../../lib/meta/runFolder';
+import { RunLog } from '../../lib/meta/runLog';
 import { RUN } from './runSetup';
 
 const root = mkdtempSync(join(tmpdir(), 'meta-run-'));
@@ -19,9 +21,24 @@ const options = (name: string, more: Partial<RunOptions> = {}): RunOptions => ({
   ...more,
 });
 const finalBytes = (name: string): Buffer => readFileSync(join(root, name, RUN_FILES.final));
+const logOf = (name: string): RunLog => new RunLog(join(root, name, RUN_FILES.log));
 /** What a log says but for the clock and validation. */
 const logged = (name: string): unknown[] =>
-  readLog(join(root, name)).map((entry) => ({ ...entry, seconds: 0, validation: undefined }));
+  logOf(name)
+    .entries()
+    .map((entry) => ({ ...entry, seconds: 0 }));
+
+/** The run in a process of its own, killed as soon as it may be. */
+async function runAndKill(folder: string, mode: 'new' | 'resume', mayBeKilled: () => boolean): Promise<void> {
+  const child = spawn(process.execPath, ['--import', 'tsx', runChild, folder, mode], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => child.on('exit', (_, signal) => resolve(signal)));
+  while (!mayBeKilled()) await sleep(5);
+  child.kill('SIGKILL');
+  expect(await ended).toBe('SIGKILL');
+}
+
+const runChild = fileURLToPath(new URL('./runChild.ts', import.meta.url));
+const noValidation = async () => Promise.resolve({ score: 0, rows: null });
 
 describe('a meta-training run', () => {
   it('gives the same bits with one thread and with two', async () => {
@@ -33,18 +50,12 @@ describe('a meta-training run', () => {
 
   it('killed with SIGKILL in any phase and resumed gives the bits of an uninterrupted run', async () => {
     const folder = join(root, 'killed');
-    const child = fileURLToPath(new URL('./runChild.ts', import.meta.url));
-    for (const until of [3, 6]) {
-      const resume = existsSync(join(folder, RUN_FILES.checkpoint));
-      const process_ = spawn(process.execPath, ['--import', 'tsx', child, folder, resume ? 'resume' : 'new'], {
-        stdio: 'ignore',
-      });
-      const ended = new Promise((resolve) => process_.on('exit', (_, signal) => resolve(signal)));
-      while (!(existsSync(join(folder, RUN_FILES.checkpoint)) && readLog(folder).length >= until)) await sleep(20);
-      process_.kill('SIGKILL');
-      expect(await ended).toBe('SIGKILL');
-    }
-    await runMetaTraining(options('killed', { resume: true }));
+    // Before the first checkpoint, in the first phase, in the second.
+    await runAndKill(folder, 'new', () => existsSync(join(folder, RUN_FILES.config)));
+    expect(existsSync(join(folder, RUN_FILES.checkpoint))).toBe(false);
+    await runAndKill(folder, 'resume', () => logOf('killed').entries().length >= 3);
+    await runAndKill(folder, 'resume', () => logOf('killed').entries().length >= 6);
+    await runMetaTraining(options('killed', { resume: true, validate: noValidation }));
     expect(finalBytes('killed').equals(finalBytes('whole'))).toBe(true);
     expect(logged('killed')).toEqual(logged('whole'));
   }, 240_000);
@@ -62,6 +73,37 @@ describe('a meta-training run', () => {
     expect(loadCheckpoint(join(root, 'aborted', RUN_FILES.checkpoint))).toMatchObject({ phase: 1, iteration: 1 });
     await runMetaTraining(options('aborted', { resume: true }));
     expect(finalBytes('aborted').equals(finalBytes('whole'))).toBe(true);
+  }, 180_000);
+
+  it('aborted in a validation goes on from there, and judges that snapshot first', async () => {
+    const interrupted = runMetaTraining(
+      options('unjudged', { checkpointSeconds: 1e6, validate: () => Promise.reject(new Error('enough')) }),
+    );
+    await expect(interrupted).rejects.toThrow('enough');
+    expect(loadCheckpoint(join(root, 'unjudged', RUN_FILES.checkpoint))).toMatchObject({ phase: 0, iteration: 3 });
+
+    await expect(runMetaTraining(options('unjudged', { resume: true }))).rejects.toThrow(
+      /validate: expected a function, for the run began with one/,
+    );
+    const judged: unknown[] = [];
+    await runMetaTraining(
+      options('unjudged', {
+        // As it began, whatever is asked for now.
+        ...{ resume: true, logEvery: 2, snapshotEvery: 2 },
+        validate: async (weights) => (
+          judged.push((JSON.parse(weights.metadata.provenance) as { iteration: number }).iteration),
+          { score: 0, rows: [] }
+        ),
+      }),
+    );
+    expect(judged).toEqual([3, 6, 8]);
+    expect(
+      logOf('unjudged')
+        .validations()
+        .map(({ iteration }) => iteration),
+    ).toEqual([3, 6, 8]);
+    expect(logged('unjudged')).toEqual(logged('whole'));
+    expect(finalBytes('unjudged').equals(finalBytes('whole'))).toBe(true);
   }, 180_000);
 
   it('keeps the snapshot that validation likes best', async () => {

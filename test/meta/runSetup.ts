@@ -1,10 +1,11 @@
 import { DEFAULT_META_TRAINING } from '../../lib/meta/config';
+import type { MetaTrainingConfig } from '../../lib/meta/config';
 import type { RunOptions } from '../../lib/meta/run';
 
 const { phases } = DEFAULT_META_TRAINING;
 
 /** A short run with both phases of the default setting. */
-export const RUN: Omit<RunOptions, 'folder'> = {
+export const RUN: Omit<RunOptions, 'folder'> & { readonly config: MetaTrainingConfig } = {
   config: {
     ...DEFAULT_META_TRAINING,
     phases: phases.map((phase) => ({

@@ -132,6 +132,35 @@ describe('installed without scripts and without a compiler', () => {
     expect(required).toEqual(imported);
   });
 
+  it.each(['import', 'require'])('meta-trains on problems of your own by %s', (how) => {
+    writeFileSync(
+      join(project, 'bowls.mjs'),
+      `import { defineObjective } from 'learned-optimizer/problems';
+       const parameters = [{ name: 'x', shape: [4] }];
+       const value = (theta) => theta.reduce((sum, x) => sum + x * x, 0);
+       const gradient = (theta, out) => (theta.forEach((x, i) => (out[i] = 2 * x)), value(theta));
+       const sample = () => defineObjective({ name: 'bowls', parameters, value, gradient });
+       export default [{ name: 'bowls', parameters, sample }];`,
+    );
+    writeFileSync(
+      join(project, 'metaTrain.cjs'),
+      `(async () => {
+         const meta = ${how === 'import' ? 'await import' : 'require'}('learned-optimizer/meta');
+         const config = { ...meta.META_TRAINING_PRESETS.default, corpus: 'none', problems: ${JSON.stringify(join(project, 'bowls.mjs'))} };
+         const losses = [];
+         const { weights } = await meta.runMetaTraining({
+           config: meta.scaleIterations(config, 1e-9), folder: 'meta-${how}', resume: false,
+           threads: 1, logEvery: 1, snapshotEvery: 1, checkpointSeconds: 60,
+           onLog: (entry) => losses.push(entry.losses),
+         });
+         console.log(JSON.stringify([losses, weights.architecture.parameterHidden]));
+       })();`,
+    );
+    const [losses, hidden] = JSON.parse(succeed('node', ['metaTrain.cjs'], project, noCompiler)) as [object[], number];
+    expect(losses.map((entry) => Object.keys(entry))).toEqual([['bowls'], ['bowls']]);
+    expect(hidden).toBe(6);
+  });
+
   it('has a working command', () => {
     const command = join('node_modules', '.bin', 'learned-optimizer');
     const { version } = JSON.parse(succeed(command, ['info', '--json'], project, noCompiler)) as { version: string };

@@ -1,23 +1,40 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { validate } from '../../experiments/validation';
+import { formatRate } from '../../experiments/format';
+import { estimateValidationSeconds, validate } from '../../experiments/validation';
 import { validateMetaTrainingConfig } from '../../meta/config';
 import type { MetaTrainingConfig } from '../../meta/config';
-import { estimateSeconds, expectedInnerSteps, META_TRAINING_PRESETS, scaleIterations } from '../../meta/presets';
-import { RUN_FILES, runMetaTraining } from '../../meta/run';
-import type { LogEntry } from '../../meta/run';
+import { CORPUS_NAMES } from '../../meta/corpus';
+import type { CorpusName } from '../../meta/corpus';
+import {
+  estimateSeconds,
+  expectedInnerSteps,
+  META_TRAINING_PRESETS,
+  scaleIterations,
+  scaleToSeconds,
+} from '../../meta/presets';
+import { runMetaTraining } from '../../meta/run';
+import { RUN_FILES, RunFolder } from '../../meta/runFolder';
+import type { LogEntry } from '../../meta/runLog';
+import type { MetaTrainingProgress } from '../../meta/trainer';
+import { loadProblems } from '../../meta/userProblems';
 import type { Context } from '../context';
 import { Interrupted, UsageError } from '../exit';
 import { integerAtLeast, positiveNumber } from '../options';
 import { note, printJson, printLine } from '../output';
 import { createProgress } from '../progress';
 
+/** With more families than this progress gives their mean only; the log has them all. */
+const MOST_FAMILIES_SHOWN = 12;
+
 interface MetaTrainCommandOptions {
   out: string;
   preset: string;
   config?: string;
+  corpus?: CorpusName;
+  problems?: string;
   seed?: number;
   minutes?: number;
   innerSteps?: number;
@@ -33,7 +50,8 @@ interface MetaTrainCommandOptions {
 const HELP = `
 The folder holds everything of the run:
   ${RUN_FILES.config}              the whole configuration; --config takes such a file
-  ${RUN_FILES.log}               one line every --log-every iterations: losses of the families, rate, norm, validation
+  ${RUN_FILES.settings}                 --log-every, --snapshot-every and whether snapshots are judged
+  ${RUN_FILES.log}                one line every --log-every iterations: losses of the families, rate, norm; one per validation
   ${RUN_FILES.events}/                  the same for TensorBoard: tensorboard --logdir DIR/${RUN_FILES.events}
   ${RUN_FILES.checkpoint}   all that --resume needs: the resumed run gives the bits of an uninterrupted one
   ${RUN_FILES.snapshots}/               weights every --snapshot-every iterations, judged by the suite "validation"
@@ -41,9 +59,13 @@ The folder holds everything of the run:
   ${RUN_FILES.final}         the weights at the end
 
 The result depends on the configuration alone, not on --threads, interruptions or the clock: --minutes and --inner-steps only choose
-the number of iterations before the run begins (--minutes by a short trial on this machine).
+the number of iterations before the run begins (--minutes by a short trial of training and validation on this machine).
 
-Ctrl-C writes a checkpoint and ends with exit code 130; after a kill the run resumes from the last checkpoint.
+Ctrl-C writes a checkpoint and ends with exit code 130; after a kill the run resumes from the last checkpoint. A resumed run has the
+configuration and the settings that it began with.
+
+Problems of your own: --problems names a JavaScript module whose default export is a list of families as
+learned-optimizer/problems has them; see docs/problems.md.
 
 Examples:
   $ learned-optimizer meta-train --minutes 10 --out mine
@@ -54,10 +76,36 @@ Examples:
       how good the result is
   $ learned-optimizer meta-train --preset paper --minutes 60 --out paper
       the setting of the paper's released code
+  $ learned-optimizer meta-train --corpus none --problems ./mine.mjs --minutes 10 --out mine
+      on problems of your own alone
 `;
 
+/** Options that say what a new run does; a resumed one knows. */
+const OF_NEW_RUNS = [
+  'preset',
+  'config',
+  'corpus',
+  'problems',
+  'seed',
+  'minutes',
+  'innerSteps',
+  'validation',
+  'logEvery',
+  'snapshotEvery',
+] as const;
+
+function refuseOnResume(command: Command): void {
+  for (const name of OF_NEW_RUNS) {
+    if (command.getOptionValueSource(name) !== 'cli') continue;
+    const { long, negate } = command.options.find((option) => option.attributeName() === name)!;
+    throw new UsageError(
+      `${long}: expected none with --resume, for the run goes on as it began; leave ${negate ? 'it' : long} out`,
+    );
+  }
+}
+
 /** @throws {UsageError} if there is no such file or it holds no configuration */
-function readConfig({ config, preset, seed }: MetaTrainCommandOptions): MetaTrainingConfig {
+function readConfig({ config, preset, seed, corpus, problems }: MetaTrainCommandOptions): MetaTrainingConfig {
   let chosen = META_TRAINING_PRESETS[preset];
   if (config !== undefined) {
     if (!existsSync(config)) throw new UsageError(`--config: expected a JSON file, but ${config} does not exist`);
@@ -67,40 +115,62 @@ function readConfig({ config, preset, seed }: MetaTrainCommandOptions): MetaTrai
       throw new UsageError(`--config ${config}: ${(error as Error).message}`);
     }
   }
-  return seed === undefined ? chosen : { ...chosen, seed };
+  const own = {
+    ...(seed === undefined ? {} : { seed }),
+    ...(corpus === undefined ? {} : { corpus }),
+    ...(problems === undefined ? {} : { problems: resolve(problems) }),
+  };
+  if (corpus === 'none' && problems === undefined && chosen.problems === undefined) {
+    throw new UsageError('--corpus none: expected --problems with a module of your own, got none');
+  }
+  return { ...chosen, ...own };
 }
 
 async function bounded(options: MetaTrainCommandOptions, context: Context): Promise<MetaTrainingConfig> {
   const config = readConfig(options);
   const { innerSteps, minutes } = options;
+  try {
+    await loadProblems(config.problems);
+  } catch (error) {
+    throw new UsageError(`--problems: ${(error as Error).message}`);
+  }
   if (innerSteps !== undefined) return scaleIterations(config, innerSteps / expectedInnerSteps(config));
-  if (minutes === undefined || options.resume) return config;
-  note(context.streams, 'measuring how fast this machine is');
-  const seconds = await estimateSeconds(config, options.threads, context.signal);
-  return scaleIterations(config, (60 * minutes) / seconds);
+  if (minutes === undefined) return config;
+  const { signal, streams } = context;
+  note(streams, 'measuring how fast this machine is');
+  const training = await estimateSeconds(config, options.threads, signal);
+  const validation = options.validation ? await estimateValidationSeconds(config, signal) : 0;
+  return scaleToSeconds(config, 60 * minutes, { training, validation, snapshotEvery: options.snapshotEvery });
 }
 
-function detail({ seconds, innerSteps, phase, losses }: Omit<LogEntry, 'rate'>, left: number): string {
+/** What is known so far. The families come last: a terminal cuts off what it has no room for. */
+function detail({ seconds, innerSteps, phase, rate, losses }: LogEntry | MetaTrainingProgress, left: number): string {
   const mean = Object.values(losses).reduce((sum, loss, _, { length }) => sum + loss / length, 0);
-  const minutes = Math.ceil((left * seconds) / 60);
-  return `${phase}, meta-loss ${mean.toFixed(2)}, ${Math.round(innerSteps / seconds).toLocaleString('en')} steps/s, ${minutes} min left`;
+  const speed = Math.round(innerSteps / seconds).toLocaleString('en');
+  const families = Object.entries(losses).map(([name, loss]) => `${name} ${loss.toFixed(2)}`);
+  const shown = families.length > MOST_FAMILIES_SHOWN ? '' : `; ${families.join(', ')}`;
+  return (
+    `${phase}, meta-loss ${mean.toFixed(2)}, rate ${formatRate(rate)}, ${speed} steps/s, ` +
+    `${Math.ceil((left * seconds) / 60)} min left${shown}`
+  );
 }
 
-async function metaTrainCommand(options: MetaTrainCommandOptions, context: Context): Promise<void> {
+async function metaTrainCommand(options: MetaTrainCommandOptions, context: Context, command: Command): Promise<void> {
   const { streams, signal } = context;
+  if (options.resume) refuseOnResume(command);
   if (options.snapshotEvery % options.logEvery !== 0) {
     throw new UsageError(
       `--snapshot-every: expected a multiple of --log-every ${options.logEvery}, got ${options.snapshotEvery}`,
     );
   }
-  const checkpoint = join(options.out, RUN_FILES.checkpoint);
-  if (options.resume && !existsSync(checkpoint)) throw new UsageError(`--resume: ${checkpoint} does not exist`);
-  if (!options.resume && existsSync(join(options.out, RUN_FILES.config))) {
+  const holdsRun = RunFolder.holdsRun(options.out);
+  if (options.resume && !holdsRun) throw new UsageError(`--resume: ${options.out} holds no run`);
+  if (!options.resume && holdsRun) {
     throw new UsageError(
       `--out: ${options.out} holds a run already; add --resume to go on with it, or name another folder`,
     );
   }
-  const config = await bounded(options, context);
+  const config = options.resume ? undefined : await bounded(options, context);
   const progress = createProgress(streams);
   let last: LogEntry | undefined;
   const result = await runMetaTraining({
@@ -111,14 +181,14 @@ async function metaTrainCommand(options: MetaTrainCommandOptions, context: Conte
     logEvery: options.logEvery,
     snapshotEvery: options.snapshotEvery,
     checkpointSeconds: options.checkpointSeconds,
-    validate: options.validation ? (weights) => validate(weights, { signal }) : undefined,
+    validate: options.validation || options.resume ? (weights) => validate(weights, { signal }) : undefined,
     signal,
     onLog: (entry) => {
       last = entry;
     },
     onProgress: (p) => {
       const left = (p.iterations - p.iteration) / p.iteration;
-      progress.update('meta-training', p.iteration, p.iterations, detail(last ?? { ...p }, left));
+      progress.update('meta-training', p.iteration, p.iterations, detail(last ?? p, left));
     },
   })
     .catch((error: unknown) => {
@@ -152,8 +222,18 @@ export function addMetaTrainCommand(program: Command, context: Context): void {
     .option('--out <folder>', 'folder of the run', 'meta-training')
     .addOption(new Option('--preset <name>', 'setting').choices(Object.keys(META_TRAINING_PRESETS)).default('default'))
     .option('--config <file>', 'a configuration instead of a preset (JSON)')
+    .addOption(
+      new Option('--corpus <name>', "problems of the package (default: the configuration's)").choices([
+        ...CORPUS_NAMES,
+      ]),
+    )
+    .option('--problems <module>', 'JavaScript module with problems of your own, besides those of the corpus')
     .option('--seed <n>', "of start, problems and perturbations (default: the configuration's)", integerAtLeast(0))
-    .option('--minutes <n>', 'as many iterations as this machine does in so many minutes', positiveNumber)
+    .option(
+      '--minutes <n>',
+      'as many iterations as this machine does in so many minutes, validations included',
+      positiveNumber,
+    )
     .option('--inner-steps <n>', 'as many iterations as make so many steps on problems', positiveNumber)
     .option('--threads <n>', 'worker threads', integerAtLeast(1), availableParallelism())
     .option('--resume', 'go on with the run in the folder')
@@ -163,5 +243,5 @@ export function addMetaTrainCommand(program: Command, context: Context): void {
     .option('--checkpoint-seconds <n>', 'at least so long between two checkpoints', positiveNumber, 60)
     .option('--json', 'print one JSON document at the end')
     .addHelpText('after', HELP)
-    .action((options: MetaTrainCommandOptions) => metaTrainCommand(options, context));
+    .action((options: MetaTrainCommandOptions, command: Command) => metaTrainCommand(options, context, command));
 }

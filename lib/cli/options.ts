@@ -79,3 +79,8 @@ export function optimizerOptions(options: { preset?: string; weights?: string })
     throw new Error(`--weights ${weights}: ${(error as Error).message}`, { cause: error });
   }
 }
+
+/** Seeds of `--seeds` and `--first-seed`: consecutive, from 0 unless it is given. */
+export function seedsOf(options: { seeds?: number; firstSeed?: number }, count: number): number[] {
+  return Array.from({ length: options.seeds ?? count }, (_, i) => (options.firstSeed ?? 0) + i);
+}

@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
+import type { DownloadProgress } from '../datasets/download';
 import type { Streams } from './output';
 
 /** Shows how far a run is: a bar on a terminal, a line at every quarter where output is piped. */
@@ -58,4 +59,10 @@ function bars(streams: Streams): Progress {
 /** Progress on the error stream. */
 export function createProgress(streams: Streams): Progress {
   return streams.err.isTTY ? bars(streams) : lines(streams);
+}
+
+/** Shows the download of files. */
+export function downloadProgress(progress: Progress): (download: DownloadProgress) => void {
+  return ({ file, received, total }) =>
+    progress.update(`downloading ${file}`, received, total ?? received + 1, `${(received / 1e6).toFixed(1)} MB`);
 }

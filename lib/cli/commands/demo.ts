@@ -13,7 +13,7 @@ import type { Context } from '../context';
 import { UsageError } from '../exit';
 import { collect, integerAtLeast, optimizerOptions } from '../options';
 import { note, printJson, printLine, tableText } from '../output';
-import { createProgress, type Progress } from '../progress';
+import { createProgress, downloadProgress, type Progress } from '../progress';
 
 interface DemoCommandOptions {
   dataset: 'digits' | MnistName;
@@ -59,14 +59,12 @@ async function loadDataset(options: DemoCommandOptions, context: Context, progre
     }
     return loadDigitsDataset();
   }
-  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   return loadMnist({
     dataset: options.dataset,
     dataDir: options.dataDir,
     mirrors: options.mirror,
     signal: context.signal,
-    onProgress: ({ file, received, total }) =>
-      progress.update(`downloading ${file}`, received, total ?? received + 1, megabytes(received)),
+    onProgress: downloadProgress(progress),
   });
 }
 

@@ -13,6 +13,7 @@ export interface EvaluateCommandOptions {
   preset?: string;
   weights?: string;
   seeds?: number;
+  firstSeed?: number;
   steps?: number;
   learningRate?: number;
   expectMedian?: number;
@@ -34,7 +35,8 @@ Suites:
   validation              thirteen small tasks from three initial rates, without baselines: the score that meta-training selects by
   networks                eight networks beside Adam, SGD with momentum and RMSProp, each tuned over half-decades 1e-4…1 with
                           seeds of its own and at its customary rate, with the criteria of a release. The baselines' runs ship
-                          with the package; those of the learned optimizer take minutes to an hour
+                          with the package; those of the learned optimizer take minutes to an hour. MNIST is downloaded unless
+                          --data-dir has it
 
 Seeds are 0, 1, 2 … Exit code 3 if --expect-median is given and the learned optimizer's median final loss is above it.
 
@@ -53,7 +55,7 @@ type SuiteCommand = (options: EvaluateCommandOptions, context: Context) => Promi
 
 const ONLY_DIGITS = ['learningRate', 'expectMedian'] as const;
 const ONLY_NETWORKS = ['dataDir', 'cache', 'baselines', 'baselinesOnly', 'csv'] as const;
-const NOT_DIGITS = ['tasks', 'initialRates'] as const;
+const NOT_DIGITS = ['tasks', 'initialRates', 'firstSeed'] as const;
 
 /** How each suite is run, and the options that mean nothing to it. */
 const SUITE_COMMANDS: Readonly<
@@ -90,6 +92,7 @@ export function addEvaluateCommand(program: Command, context: Context): void {
     .option('--preset <name>', 'weights of the learned optimizer that ship; see "learned-optimizer presets"')
     .option('--weights <file>', 'weights of the learned optimizer of your own (.safetensors)')
     .option('--seeds <n>', 'runs of each optimizer (default: 5, of validation 2)', integerAtLeast(1))
+    .option('--first-seed <n>', 'validation, networks: seeds from this one on (default: 0)', integerAtLeast(0))
     .option('--steps <n>', "training steps of each run (default: the suite's)", integerAtLeast(1))
     .option(
       '--learning-rate <x>',
@@ -103,7 +106,7 @@ export function addEvaluateCommand(program: Command, context: Context): void {
       "validation, networks: initial learning rates of the learned optimizer (networks: besides the weights' own)",
       positiveNumbers,
     )
-    .option('--data-dir <folder>', 'networks: folder with the t10k files of MNIST')
+    .option('--data-dir <folder>', 'networks: folder with the t10k files of MNIST (default: a folder of your cache)')
     .option('--cache <file>', 'networks: JSON file to keep finished runs in and to take them from')
     .option('--baselines <a,b>', 'networks: only these of adam, momentum, rmsprop; adam must be one', names)
     .option('--baselines-only', 'networks: run the baselines into the cache and stop')

@@ -18,9 +18,9 @@ import { DEFAULT_PRESET, loadWeights } from '../../optimizer/presets';
 import { packageRoot } from '../../packageRoot';
 import type { Context } from '../context';
 import { UsageError } from '../exit';
-import { chosen, optimizerOptions } from '../options';
+import { chosen, optimizerOptions, seedsOf } from '../options';
 import { note, printJson, printLine, tableText } from '../output';
-import { createProgress } from '../progress';
+import { createProgress, downloadProgress } from '../progress';
 import type { EvaluateCommandOptions } from './evaluate';
 
 const DEFAULT_SEEDS = 5;
@@ -37,16 +37,21 @@ export async function evaluateNetworks(options: EvaluateCommandOptions, { stream
     const got = baselines.map(({ name }) => name).join(',');
     throw new UsageError(`--baselines: expected ${REFERENCE_BASELINE} among them, got ${got}`);
   }
-  const data = await loadTaskData(tasks, options.dataDir).catch((error: Error) => {
-    throw error instanceof MissingDataError ? new UsageError(error.message, { cause: error }) : error;
-  });
   const cache = new RunCache(options.cache, SHIPPED_BASELINES);
   const progress = createProgress(streams);
+  const data = await loadTaskData(tasks, {
+    dataDir: options.dataDir,
+    signal,
+    onProgress: downloadProgress(progress),
+  }).catch((error: Error) => {
+    progress.stop();
+    throw error instanceof MissingDataError ? new UsageError(error.message, { cause: error }) : error;
+  });
   const common = {
     tasks,
     data,
     cache,
-    seeds: Array.from({ length: options.seeds ?? DEFAULT_SEEDS }, (_, i) => i),
+    seeds: seedsOf(options, DEFAULT_SEEDS),
     steps: options.steps,
     baselines,
     signal,

@@ -6,7 +6,7 @@ import { validate, VALIDATION_RATES, type Validation } from '../../experiments/v
 import { meanFinalLoss } from '../../experiments/comparison/tuning';
 import { DEFAULT_PRESET, loadWeights } from '../../optimizer/presets';
 import type { Context } from '../context';
-import { chosen, optimizerOptions } from '../options';
+import { chosen, optimizerOptions, seedsOf } from '../options';
 import { printJson, printLine, tableText } from '../output';
 import { createProgress } from '../progress';
 import type { EvaluateCommandOptions } from './evaluate';
@@ -40,7 +40,7 @@ export async function evaluateValidation(options: EvaluateCommandOptions, { stre
   const progress = createProgress(streams);
   const validation = await validate(weights, {
     tasks: options.steps === undefined ? tasks : tasks.map((task) => ({ ...task, steps: options.steps! })),
-    seeds: Array.from({ length: options.seeds ?? DEFAULT_SEEDS }, (_, i) => i),
+    seeds: seedsOf(options, DEFAULT_SEEDS),
     initialRates,
     signal,
     onProgress: ({ run, done, total }) => progress.update('validating', done, total, run),

@@ -17,8 +17,8 @@ export const RATE_TOLERANCE = 0.1;
 export const EQUAL_RATES: readonly [number, number] = [1e-6, 1e-2];
 /** A rise of the late loss by less than this factor is noise. */
 export const RISE_TOLERANCE = 1.05;
-/** Losses below this have nothing left to fall. */
-export const LATE_FLOOR = 1e-6;
+/** The spacing of single-precision numbers at 1: a mean cross-entropy below it has nothing left to fall. */
+export const LATE_FLOOR = 2 ** -23;
 /** Runs at least this long have to show that the loss does not rise in the end. */
 export const LONG_RUN = 20_000;
 
@@ -109,8 +109,10 @@ function insensitivity({ tasks }: Comparison): Criterion {
 
 function longRuns({ tasks, seeds }: Comparison): Criterion {
   const long = tasks.filter(({ steps }) => steps >= LONG_RUN);
-  const rising = long.flatMap(({ task, learned }) =>
-    learned.runs.flatMap((run, i) => (rises(run) ? [`${task}, seed ${seeds[i]}`] : [])),
+  const rising = long.flatMap((task) =>
+    allRates(task).flatMap(({ rate, runs }) =>
+      runs.flatMap((run, i) => (rises(run) ? [`${task.task} from ${formatRate(rate)}, seed ${seeds[i]}`] : [])),
+    ),
   );
   return {
     name: 'long run',
@@ -119,7 +121,7 @@ function longRuns({ tasks, seeds }: Comparison): Criterion {
       long.length === 0
         ? 'not measured: no task is that long'
         : rising.length === 0
-          ? 'falling or at the floor on all seeds'
+          ? 'falling or at the floor, from all rates and seeds'
           : `rises: ${rising.join('; ')}`,
     met: long.length > 0 && rising.length === 0,
   };

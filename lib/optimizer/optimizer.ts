@@ -52,7 +52,7 @@ export class LearnedOptimizer<
     return this.engine.iterations;
   }
 
-  /** Bytes of native memory held, about 80 per parameter. */
+  /** Bytes of native memory held; with the default preset about 64 per parameter. */
   get bytes(): number {
     return this.engine.bytes;
   }

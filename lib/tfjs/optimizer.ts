@@ -70,7 +70,7 @@ export class TfLearnedOptimizer extends tf.Optimizer {
     this.iterations_ = 0;
   }
 
-  /** Bytes of native memory held, about 80 per trained parameter. */
+  /** Bytes of native memory held; with the default preset about 64 per trained parameter. */
   get bytes(): number {
     return this.engine.bytes;
   }

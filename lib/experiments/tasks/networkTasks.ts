@@ -113,7 +113,7 @@ function residualNetwork(images: LabelledImages): Network {
 }
 
 /**
- * The networks that releases are measured on. Weights are never selected on them; see the validation tasks for that.
+ * The networks that releases are measured on. No search goes by them; the validation tasks are for that. A candidate that fails on them does not ship.
  * Cheap ones first.
  */
 export const NETWORK_TASKS: readonly Task[] = [

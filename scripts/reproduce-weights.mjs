@@ -29,6 +29,8 @@ if (hash(shipped) === hash(made)) {
   console.log('the same, byte for byte');
 } else {
   const { isa } = info();
-  console.error(`not the same${isa === MADE_ON ? '' : `; the weights were made with ${MADE_ON}, this machine uses ${isa}`}`);
+  console.error(
+    `not the same${isa === MADE_ON ? '' : `; the weights were made with ${MADE_ON}, this machine uses ${isa}`}`,
+  );
   process.exit(1);
 }

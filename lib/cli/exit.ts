@@ -24,7 +24,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** A result missed `--expect-median`. */
+/** A result missed `--expect-median` or `--expect-score`. */
 export class ExpectationMissed extends Error {
   override readonly name = 'ExpectationMissed';
 }

@@ -24,6 +24,13 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
+/** Parses a number of either sign. */
+export function finiteNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number, such as -3.5.');
+  return value;
+}
+
 /** Parses numbers above zero, separated by commas. */
 export function positiveNumbers(text: string): number[] {
   return text.split(',').map(positiveNumber);

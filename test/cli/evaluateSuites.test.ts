@@ -27,6 +27,19 @@ describe('evaluate --suite validation', { timeout: TIMEOUT }, () => {
     expect(text.stdout).toMatch(/robust-regression.*\d/);
     expect(text.stdout).toMatch(/score -?\d\.\d{3} .* of 12 runs/);
   });
+
+  it('ends with code 3 when the score is above what is expected', async () => {
+    const one = [...short, '--initial-rates', '1e-3', '--seeds', '1'];
+    const [met, missed] = await Promise.all([
+      cli([...one, '--expect-score', '9']),
+      cli([...one, '--expect-score', '-5']),
+    ]);
+    expect([met.code, met.stdout]).toEqual([0, expect.stringContaining('expected a score of at most 9: met')]);
+    expect([missed.code, missed.stderr]).toEqual([
+      3,
+      expect.stringMatching(/--expect-score: expected at most -5, got/),
+    ]);
+  });
 });
 
 describe('evaluate --suite networks', { timeout: TIMEOUT }, () => {

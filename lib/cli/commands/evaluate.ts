@@ -3,7 +3,7 @@ import { EVALUATION_LEARNING_RATE } from '../../experiments/evaluate';
 import { SUITES } from '../../experiments/suites';
 import type { Context } from '../context';
 import { UsageError } from '../exit';
-import { integerAtLeast, names, positiveNumber, positiveNumbers } from '../options';
+import { finiteNumber, integerAtLeast, names, positiveNumber, positiveNumbers } from '../options';
 import { evaluateDigits } from './evaluateDigits';
 import { evaluateNetworks } from './evaluateNetworks';
 import { evaluateValidation } from './evaluateValidation';
@@ -17,6 +17,7 @@ export interface EvaluateCommandOptions {
   steps?: number;
   learningRate?: number;
   expectMedian?: number;
+  expectScore?: number;
   tasks?: string[];
   initialRates?: number[];
   dataDir?: string;
@@ -38,7 +39,8 @@ Suites:
                           with the package; those of the learned optimizer take minutes to an hour. MNIST is downloaded unless
                           --data-dir has it
 
-Seeds are 0, 1, 2 … Exit code 3 if --expect-median is given and the learned optimizer's median final loss is above it.
+Seeds are 0, 1, 2 … Exit code 3 if --expect-median is given and the learned optimizer's median final loss is above it, or
+--expect-score and the score is above it.
 
 Examples:
   $ learned-optimizer evaluate
@@ -54,6 +56,7 @@ Examples:
 type SuiteCommand = (options: EvaluateCommandOptions, context: Context) => Promise<void>;
 
 const ONLY_DIGITS = ['learningRate', 'expectMedian'] as const;
+const ONLY_VALIDATION = ['expectScore'] as const;
 const ONLY_NETWORKS = ['dataDir', 'cache', 'baselines', 'baselinesOnly', 'csv'] as const;
 const NOT_DIGITS = ['tasks', 'initialRates', 'firstSeed'] as const;
 
@@ -62,10 +65,13 @@ const SUITE_COMMANDS: Readonly<
   Record<string, { run: SuiteCommand; foreign: readonly (keyof EvaluateCommandOptions)[] }>
 > = {
   ...Object.fromEntries(
-    Object.keys(SUITES).map((name) => [name, { run: evaluateDigits, foreign: [...ONLY_NETWORKS, ...NOT_DIGITS] }]),
+    Object.keys(SUITES).map((name) => [
+      name,
+      { run: evaluateDigits, foreign: [...ONLY_NETWORKS, ...ONLY_VALIDATION, ...NOT_DIGITS] },
+    ]),
   ),
   validation: { run: evaluateValidation, foreign: [...ONLY_DIGITS, ...ONLY_NETWORKS] },
-  networks: { run: evaluateNetworks, foreign: ONLY_DIGITS },
+  networks: { run: evaluateNetworks, foreign: [...ONLY_DIGITS, ...ONLY_VALIDATION] },
 };
 
 const flag = (option: string): string => `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -100,6 +106,7 @@ export function addEvaluateCommand(program: Command, context: Context): void {
       positiveNumber,
     )
     .option('--expect-median <x>', 'digits: largest median final loss to accept; exit code 3 beyond it', positiveNumber)
+    .option('--expect-score <x>', 'validation: highest score to accept; exit code 3 beyond it', finiteNumber)
     .option('--tasks <a,b>', 'validation, networks: only these tasks', names)
     .option(
       '--initial-rates <x,y>',

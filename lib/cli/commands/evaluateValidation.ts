@@ -6,6 +6,7 @@ import { validate, VALIDATION_RATES, type Validation } from '../../experiments/v
 import { meanFinalLoss } from '../../experiments/comparison/tuning';
 import { DEFAULT_PRESET, loadWeights } from '../../optimizer/presets';
 import type { Context } from '../context';
+import { ExpectationMissed } from '../exit';
 import { chosen, optimizerOptions, seedsOf } from '../options';
 import { printJson, printLine, tableText } from '../output';
 import { createProgress } from '../progress';
@@ -45,11 +46,20 @@ export async function evaluateValidation(options: EvaluateCommandOptions, { stre
     signal,
     onProgress: ({ run, done, total }) => progress.update('validating', done, total, run),
   }).finally(() => progress.stop());
-  if (options.json) return printJson(streams, { weights: weights.metadata.name, ...validation });
-  printLine(streams, tableText(validationTable(validation, tasks, initialRates)));
-  printLine(
-    streams,
-    `score ${validation.score.toFixed(3)} (mean log10 of the final loss; lower is better; ` +
-      `${validation.stuck} stuck, ${validation.diverged} diverged of ${validation.rows.length} runs)`,
-  );
+  const { score } = validation;
+  if (options.json) {
+    printJson(streams, { weights: weights.metadata.name, ...validation });
+  } else {
+    printLine(streams, tableText(validationTable(validation, tasks, initialRates)));
+    printLine(
+      streams,
+      `score ${score.toFixed(3)} (mean log10 of the final loss; lower is better; ` +
+        `${validation.stuck} stuck, ${validation.diverged} diverged of ${validation.rows.length} runs)`,
+    );
+  }
+  const limit = options.expectScore;
+  if (limit === undefined) return;
+  if (!(score <= limit))
+    throw new ExpectationMissed(`--expect-score: expected at most ${limit}, got ${score.toFixed(3)}`);
+  if (!options.json) printLine(streams, `expected a score of at most ${limit}: met`);
 }

@@ -1,11 +1,21 @@
 import { formatLoss, formatRate } from '../format';
 import { columns, type Table } from '../table';
-import type { Comparison, RateRuns } from './compare';
+import type { Comparison, Ratio, RateRuns } from './compare';
 import type { Criterion } from './criteria';
 import { meanFinalLoss } from './tuning';
 
 const ratioText = (ratio: number): string =>
   Number.isFinite(ratio) ? Number(ratio.toPrecision(2)).toString() : 'diverged';
+
+/** A ratio with its spread over the seeds and the worst of them. */
+const spreadText = ({ mean, lowest, highest, worstSeed }: Ratio): string =>
+  `${ratioText(mean)} (${ratioText(lowest)} – ${ratioText(highest)}, seed ${worstSeed})`;
+
+/** Lowest and highest final loss. */
+function lossRange({ runs }: RateRuns): string {
+  const losses = runs.map(({ finalLoss }) => finalLoss);
+  return `${formatLoss(Math.min(...losses))} – ${formatLoss(Math.max(...losses))}`;
+}
 
 /** Geometric mean of the final losses, and how many runs failed. */
 function lossText({ runs }: RateRuns): string {
@@ -22,19 +32,16 @@ function lossText({ runs }: RateRuns): string {
 /** Final losses beside those of the best tuned baseline, a row per task. */
 export function ratioTable({ tasks, ratioToBest }: Comparison): Table {
   return {
-    columns: columns('task', 'learned', 'best tuned', 'which', 'ratio', 'lowest', 'highest', 'worst seed'),
+    columns: columns('task', 'learned', 'best tuned', 'which', 'ratio (spread, worst seed)'),
     rows: [
       ...tasks.map(({ task, learned, best, ratioToBest: ratio }) => [
         task,
         lossText(learned),
         lossText(best.tuned),
         `${best.title} ${formatRate(best.tuned.rate)}`,
-        ratioText(ratio.mean),
-        ratioText(ratio.lowest),
-        ratioText(ratio.highest),
-        String(ratio.worstSeed),
+        spreadText(ratio),
       ]),
-      ['geometric mean', '', '', '', ratioText(ratioToBest), '', '', ''],
+      ['geometric mean', '', '', '', ratioText(ratioToBest)],
     ],
   };
 }
@@ -52,8 +59,8 @@ export function adamTable({ tasks }: Comparison): Table {
     ),
     rows: tasks.map(({ task, ratioToTunedAdam, ratioToCustomaryAdam, meanLogLoss }) => [
       task,
-      ratioText(ratioToTunedAdam.mean),
-      ratioText(ratioToCustomaryAdam.mean),
+      spreadText(ratioToTunedAdam),
+      spreadText(ratioToCustomaryAdam),
       meanLogLoss.learned.toFixed(2),
       meanLogLoss.tunedAdam.toFixed(2),
       meanLogLoss.customaryAdam.toFixed(2),
@@ -78,15 +85,14 @@ export function baselineTable({ tasks }: Comparison): Table {
   };
 }
 
-/** Final losses of the learned optimizer by initial rate. */
+/** Final losses of the learned optimizer by initial rate, with their ranges over the seeds. */
 export function rateTable({ tasks }: Comparison): Table {
   const rates = tasks[0]?.learnedFromOtherRates.map(({ rate }) => formatRate(rate)) ?? [];
   return {
     columns: columns('task', 'default rate', ...rates.map((rate) => `from ${rate}`)),
     rows: tasks.map(({ task, learned, learnedFromOtherRates }) => [
       task,
-      lossText(learned),
-      ...learnedFromOtherRates.map(lossText),
+      ...[learned, ...learnedFromOtherRates].map((runs) => `${lossText(runs)} (${lossRange(runs)})`),
     ]),
   };
 }

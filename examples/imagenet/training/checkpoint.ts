@@ -41,11 +41,11 @@ function modelState(model: LayersModel): TensorSource[] {
 /** Writes model, optimizer and position into one file, atomically: they belong together. */
 export async function saveCheckpoint(
   path: string,
-  run: { readonly model: LayersModel; readonly optimizer: Optimizer; readonly learned: boolean },
+  run: { readonly model: LayersModel; readonly optimizer: Optimizer },
   identity: RunIdentity,
   position: Position,
 ): Promise<void> {
-  const optimizer = await optimizerState(run.optimizer, run.learned);
+  const optimizer = await optimizerState(run.optimizer);
   writeTensorFile(path, [...modelState(run.model), ...optimizer], {
     format: FORMAT,
     formatVersion: FORMAT_VERSION,

@@ -1,3 +1,4 @@
+import { setImmediate as eventLoop } from 'node:timers/promises';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import type { TensorFlow } from '../../../lib/tfjs/backend';
 import type { Batch } from '../data/pool';
@@ -52,6 +53,8 @@ export async function evaluate(
   const classes = model.outputs[0].shape[1]!;
   let [loss, top1, top5, images] = [0, 0, 0, 0];
   for await (const batch of batches) {
+    // Prediction is synchronous: without a turn of the event loop neither batches nor Ctrl-C would come through.
+    await eventLoop();
     signal?.throwIfAborted();
     const { x, y } = tensorsOf(tf, batch, size, classes);
     const [logits, mean] = tf.tidy(() => {

@@ -1,5 +1,5 @@
 import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
-import { learnedOptimizer } from 'learned-optimizer/tfjs';
+import { learnedOptimizer, TfLearnedOptimizer } from 'learned-optimizer/tfjs';
 import type { NamedTensor, OptimizerOptions } from 'learned-optimizer/tfjs';
 import type { TensorFlow } from '../../../lib/tfjs/backend';
 import type { TensorFile, TensorSource } from './tensorFile';
@@ -29,6 +29,11 @@ export function makeOptimizer(tf: TensorFlow, choice: OptimizerChoice): Optimize
   }
 }
 
+/** `instanceof` is true of any optimizer: TensorFlow.js only asks whether it has the methods of one. */
+export function isLearned(optimizer: Optimizer): optimizer is TfLearnedOptimizer {
+  return optimizer.constructor === TfLearnedOptimizer;
+}
+
 /** Adam's powers of β. TensorFlow.js computes them anew from the iterations, which differs in the last bits. */
 const POWERS = ['accBeta1', 'accBeta2'] as const;
 const power = (optimizer: Optimizer, name: string): Variable | undefined =>
@@ -49,9 +54,10 @@ function source(name: string, tensor: Tensor, disposeAfterwards: boolean): Tenso
 }
 
 /** The state of an optimizer, to be written. */
-export async function optimizerState(optimizer: Optimizer, learned: boolean): Promise<TensorSource[]> {
+export async function optimizerState(optimizer: Optimizer): Promise<TensorSource[]> {
   const weights = (await optimizer.getWeights()) as NamedTensor[];
-  const tensors = weights.map(({ name, tensor }, i) => source(`${i}/${name}`, tensor, learned || i === 0));
+  // The iterations come first, as a tensor of their own.
+  const tensors = weights.map(({ name, tensor }, i) => source(`${i}/${name}`, tensor, i === 0 || isLearned(optimizer)));
   for (const name of POWERS) {
     const variable = power(optimizer, name);
     if (variable !== undefined) tensors.push(source(name, variable, false));

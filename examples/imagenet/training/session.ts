@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as eventLoop } from 'node:timers/promises';
 import type { LayersModel, Optimizer, Tensor } from '@tensorflow/tfjs';
-import { TfLearnedOptimizer } from 'learned-optimizer/tfjs';
 import type { TensorFlow } from '../../../lib/tfjs/backend';
 import type { Augmentation } from '../data/augment';
 import { evaluationOrder, TrainingOrder } from '../data/order';
@@ -13,6 +13,7 @@ import type { Position, RunIdentity } from './checkpoint';
 import { evaluate, tensorsOf } from './evaluate';
 import type { Evaluation } from './evaluate';
 import { RUN_FILES, RunLog } from './log';
+import { isLearned } from './optimizers';
 
 export interface SessionOptions {
   readonly tf: TensorFlow;
@@ -119,9 +120,7 @@ class Session {
 
   private async save(): Promise<void> {
     if (this.saved.step === this.position.step) return;
-    const { model, optimizer, identity } = this.options;
-    const learned = optimizer instanceof TfLearnedOptimizer;
-    await saveCheckpoint(this.checkpoint, { model, optimizer, learned }, identity, this.position);
+    await saveCheckpoint(this.checkpoint, this.options, this.options.identity, this.position);
     this.saved = { step: this.position.step, at: performance.now() };
   }
 
@@ -179,7 +178,7 @@ class Session {
       }
     }
     const run = (): Promise<Evaluation> => evaluate(tf, model, batches(), signal);
-    const result = await (optimizer instanceof TfLearnedOptimizer ? optimizer.withEvaluationParameters(run) : run());
+    const result = await (isLearned(optimizer) ? optimizer.withEvaluationParameters(run) : run());
     const { step } = this.position;
     this.position = { ...this.position, evaluation: { ...result, step } };
     const { loss, top1, top5 } = result;
@@ -216,6 +215,8 @@ class Session {
       for (;;) {
         if (this.evaluationDue()) await this.evaluate();
         if (this.position.step >= options.steps) break;
+        // Training is synchronous: without a turn of the event loop neither batches nor Ctrl-C would come through.
+        await eventLoop();
         signal?.throwIfAborted();
         await this.train(stream);
         if (performance.now() - this.saved.at >= 1000 * options.checkpointSeconds) await this.save();

@@ -1,4 +1,4 @@
-import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs';
+import type { layers, LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import type { TensorFlow } from '../../../lib/tfjs/backend';
 import { modelEnds } from './options';
 import type { ImageModelOptions, ModelEnds } from './options';
@@ -21,11 +21,18 @@ class Builder {
     private readonly ends: ModelEnds,
   ) {}
 
+  /** Batch normalisation that shifts but does not scale: the ReLU behind it and the next convolution make up for that. */
+  private normalization(name: string, features: number): layers.Layer {
+    const layer = this.tf.layers.batchNormalization({ name, scale: false, epsilon: EPSILON, momentum: MOMENTUM });
+    // TensorFlow.js reads the scale in training even where there is none (tensorflow/tfjs, issue 2868): it gets ones.
+    (layer as unknown as { gamma: { read(): Tensor } }).gamma = { read: () => this.tf.ones([features]) };
+    return layer;
+  }
+
   /** Convolution without bias, batch normalisation without scale, ReLU. */
   conv(x: SymbolicTensor, [filters, height, width]: Conv, padding: 'same' | 'valid' = 'same', strides = 1) {
     const index = ++this.convolutions;
-    const { layers } = this.tf;
-    const convolved = layers
+    const convolved = this.tf.layers
       .conv2d({
         name: `conv2d_${index}`,
         filters,
@@ -36,10 +43,8 @@ class Builder {
         kernelInitializer: this.ends.initializer(),
       })
       .apply(x);
-    const normalized = layers
-      .batchNormalization({ name: `batch_normalization_${index}`, scale: false, epsilon: EPSILON, momentum: MOMENTUM })
-      .apply(convolved);
-    return layers.reLU({ name: `activation_${index}` }).apply(normalized) as SymbolicTensor;
+    const normalized = this.normalization(`batch_normalization_${index}`, filters).apply(convolved);
+    return this.tf.layers.reLU({ name: `activation_${index}` }).apply(normalized) as SymbolicTensor;
   }
 
   /** Convolutions one after another, all of stride 1 and padded. */

@@ -36,7 +36,7 @@ async function readPair(folder: string, part: 'train' | 't10k'): Promise<ImageSe
   const pixels = new Uint8Array(new SharedArrayBuffer(images.data.length));
   pixels.set(images.data);
   return {
-    store: { kind: 'pixels', pixels, height, width, channels: 1, file: imagesPath },
+    store: { kind: 'pixels', pixels, height, width },
     labels: Int32Array.from(labels.data),
   };
 }
@@ -44,7 +44,7 @@ async function readPair(folder: string, part: 'train' | 't10k'): Promise<ImageSe
 /** The images from `start` (included) to `end` (excluded), in the same memory. */
 function sliceSet({ store, labels }: ImageSet, start: number, end: number): ImageSet {
   if (store.kind !== 'pixels') throw new TypeError(`store: expected pixels, got ${store.kind}`);
-  const size = store.height * store.width * store.channels;
+  const size = store.height * store.width;
   return {
     store: { ...store, pixels: store.pixels.subarray(start * size, end * size) },
     labels: labels.subarray(start, end),

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { ImageError } from './decode';
 import type { BatchPlan } from './order';
-import type { ImageSet } from './source';
+import type { FileStore, ImageSet } from './source';
 import type { WorkerOptions, WorkerReply, WorkerRequest } from './worker';
 
 const ENTRY = new URL('./startWorker.mjs', import.meta.url);
@@ -45,7 +45,7 @@ export class ImagePool {
       }
     }
     const { size, augmentation, centreShare, skipDamaged } = options;
-    const stores = options.sets.map(({ store }) => store);
+    const stores = options.sets.map(({ store }) => (store.kind === 'pixels' ? store : undefined));
     const workerData: WorkerOptions = { stores, size, augmentation, centreShare, skipDamaged };
     this.workers = Array.from({ length: options.workers }, () => this.watch(new Worker(ENTRY, { workerData })));
     this.idle = [...this.workers];
@@ -85,16 +85,18 @@ export class ImagePool {
    * @throws {ImageError} naming the file that cannot be decoded; with `skipDamaged` only if none of the batch can
    */
   async batch(store: number, { indices, seeds }: BatchPlan): Promise<Batch> {
+    const set = this.options.sets[store];
+    const images = set.store.kind === 'files' ? Array.from(indices, (i) => (set.store as FileStore).paths[i]) : indices;
     const reply = await new Promise<WorkerReply>((resolve, reject) => {
       if (this.failure) return reject(this.failure);
-      this.waiting.push({ request: { store, indices, seeds }, resolve, reject });
+      this.waiting.push({ request: { store, images, seeds }, resolve, reject });
       this.assign();
     });
     if ('error' in reply) throw new ImageError(reply.error);
-    const { images, kept, skipped } = reply;
+    const { kept, skipped } = reply;
     if (kept.length === 0) throw new ImageError(`no image of a batch can be decoded: ${skipped[0]}`);
-    const { labels } = this.options.sets[store];
-    return { images, labels: Int32Array.from(kept, (i) => labels[indices[i]]), count: kept.length, skipped };
+    const labels = Int32Array.from(kept, (i) => set.labels[indices[i]]);
+    return { images: reply.images, labels, count: kept.length, skipped };
   }
 
   /**

@@ -3,23 +3,25 @@ import { join } from 'node:path';
 import { readImageFolder } from './folder';
 import { IDX_IMAGES, readIdxFolder } from './idx';
 
-/** Images that a thread can make from an index alone. */
-export type ImageStore =
-  | { readonly kind: 'files'; /** Paths, absolute or from the working folder. */ readonly paths: readonly string[] }
-  | {
-      readonly kind: 'pixels';
-      /** [count][height][width][channels] in shared memory, so that no thread copies it. */
-      readonly pixels: Uint8Array<SharedArrayBuffer>;
-      readonly height: number;
-      readonly width: number;
-      readonly channels: number;
-      /** For error messages. */
-      readonly file: string;
-    };
+/** Image files, by their paths. */
+export interface FileStore {
+  readonly kind: 'files';
+  /** [count] */
+  readonly paths: readonly string[];
+}
+
+/** Images in memory that all threads share. */
+export interface PixelStore {
+  readonly kind: 'pixels';
+  /** [count][height][width], grey. */
+  readonly pixels: Uint8Array<SharedArrayBuffer>;
+  readonly height: number;
+  readonly width: number;
+}
 
 /** Images with a class each. */
 export interface ImageSet {
-  readonly store: ImageStore;
+  readonly store: FileStore | PixelStore;
   /** [count], each below the number of classes. */
   readonly labels: Int32Array;
 }

@@ -6,12 +6,12 @@ import { centreCrop, trainingCut } from './augment';
 import type { Augmentation, Cut } from './augment';
 import { decodeImage, ImageError } from './decode';
 import type { Pixels } from './decode';
-import type { BatchPlan } from './order';
 import { cropAndResize } from './resize';
-import type { ImageStore } from './source';
+import type { PixelStore } from './source';
 
 export interface WorkerOptions {
-  readonly stores: readonly ImageStore[];
+  /** Images in memory; requests for files come with their paths, since lists of a million would be copied to each thread. */
+  readonly stores: readonly (PixelStore | undefined)[];
   /** Height and width of the images made, pixels. */
   readonly size: number;
   readonly augmentation: Augmentation;
@@ -21,9 +21,13 @@ export interface WorkerOptions {
   readonly skipDamaged: boolean;
 }
 
-export interface WorkerRequest extends BatchPlan {
+export interface WorkerRequest {
+  /** Paths of the files, or indices into the store. */
+  readonly images: readonly string[] | Int32Array;
   /** Index of the store. */
   readonly store: number;
+  /** Of the random cuts; undefined to cut out the centre. */
+  readonly seeds: Int32Array | undefined;
 }
 
 export type WorkerReply =
@@ -39,18 +43,7 @@ export type WorkerReply =
 
 const options = workerData as WorkerOptions;
 
-function load(store: ImageStore, index: number): Pixels {
-  if (store.kind === 'pixels') {
-    const { height, width, channels, pixels } = store;
-    const size = height * width * channels;
-    return {
-      height,
-      width,
-      channels: channels as Pixels['channels'],
-      data: pixels.subarray(index * size, (index + 1) * size),
-    };
-  }
-  const path = store.paths[index];
+function readFile(path: string): Pixels {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -60,28 +53,35 @@ function load(store: ImageStore, index: number): Pixels {
   return decodeImage(bytes, path);
 }
 
+function load(image: string | number, store: PixelStore | undefined): Pixels {
+  if (typeof image === 'string') return readFile(image);
+  const { height, width, pixels } = store!;
+  const size = height * width;
+  return { height, width, channels: 1, data: pixels.subarray(image * size, (image + 1) * size) };
+}
+
 function cutOf({ width, height }: Pixels, seed: number | undefined): Cut {
   if (seed === undefined) return { rectangle: centreCrop(width, height, options.centreShare), flip: false };
   return trainingCut(options.augmentation, createRandom(seed), width, height);
 }
 
-function makeBatch({ store, indices, seeds }: WorkerRequest): WorkerReply {
+function makeBatch({ store, images, seeds }: WorkerRequest): WorkerReply {
   const values = options.size * options.size * 3;
-  const images = new Float32Array(indices.length * values);
+  const out = new Float32Array(images.length * values);
   const kept: number[] = [];
   const skipped: string[] = [];
-  indices.forEach((index, i) => {
+  for (const [i, image] of images.entries()) {
     try {
-      const pixels = load(options.stores[store], index);
+      const pixels = load(image, options.stores[store]);
       const { rectangle, flip } = cutOf(pixels, seeds?.[i]);
-      cropAndResize(pixels, rectangle, options.size, flip, images, kept.length * values);
+      cropAndResize(pixels, rectangle, options.size, flip, out, kept.length * values);
       kept.push(i);
     } catch (error) {
       if (!options.skipDamaged || !(error instanceof ImageError)) throw error;
       skipped.push(error.message);
     }
-  });
-  return { images: images.slice(0, kept.length * values), kept: Int32Array.from(kept), skipped };
+  }
+  return { images: out.slice(0, kept.length * values), kept: Int32Array.from(kept), skipped };
 }
 
 parentPort!.on('message', (request: WorkerRequest) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { CommanderError } from 'commander';
 import type { Context } from '../../../lib/cli/context';
 import { EXIT, exitCodeOf, Interrupted, UsageError } from '../../../lib/cli/exit';
@@ -44,12 +45,21 @@ function printResult(result: SessionResult, context: Context, out: string): void
   say('run', out);
 }
 
-/** The classes of a folder are its names; two data sets of as many images would pass for one without their number. */
+/** Tells data sets apart by their classes and labels, wherever they lie. */
+function fingerprint({ classes, train }: ImageSource): string {
+  const { buffer, byteOffset, byteLength } = train.labels;
+  return createHash('sha256')
+    .update(JSON.stringify(classes))
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex')
+    .slice(0, 16);
+}
+
 function identityOf(options: TrainOptions, source: ImageSource, size: number, augmentation: string): RunIdentity {
   const { model, batchSize, seed, optimizer, learningRate, preset, weights, skipDamaged } = options;
   const given = { learningRate, preset, weights };
   return {
-    ...{ model, size, classes: source.classes.length, images: source.train.labels.length },
+    ...{ model, size, data: fingerprint(source) },
     ...{ batchSize, seed, augmentation, skipDamaged, optimizer },
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   } as RunIdentity;

@@ -3,7 +3,7 @@
  * package of one platform with its compiled addon. `npm publish` takes the tarballs. Run: npm run pack
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -60,7 +60,13 @@ const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, 
 function stageMain(folder, manifest) {
   mkdirSync(folder, { recursive: true });
   run(process.execPath, [join(root, 'node_modules/tsup/dist/cli-default.js'), '--out-dir', join(folder, 'dist')]);
-  copy(['weights', 'data', 'README.md', 'LICENSE', 'NOTICE'], folder);
+  copy(['weights', 'data', 'examples', 'README.md', 'LICENSE', 'NOTICE'], folder);
+  // Made by a tool: docs/api; only of interest in a checkout: docs/results.
+  const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  copy(
+    pages.map((name) => `docs/${name}`),
+    folder,
+  );
   const published = { ...manifest };
   for (const key of CHECKOUT_ONLY) delete published[key];
   published.optionalDependencies = Object.fromEntries(

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -80,10 +80,10 @@ describe('the published manifests', () => {
     });
   });
 
-  it('come with all files they point to, and no sources', () => {
+  it('come with all files they point to, and no sources of their own', () => {
     const installed = join(project, 'node_modules', 'learned-optimizer');
     expect(readdirSync(installed).sort()).toEqual(
-      ['LICENSE', 'NOTICE', 'README.md', 'data', 'dist', 'package.json', 'weights'].sort(),
+      ['LICENSE', 'NOTICE', 'README.md', 'data', 'dist', 'docs', 'examples', 'package.json', 'weights'].sort(),
     );
     const { exports, bin } = readManifest(installed) as { exports: object; bin: object };
     const targets = JSON.stringify([exports, bin])
@@ -91,6 +91,10 @@ describe('the published manifests', () => {
       .map((file) => file.slice('./dist/'.length));
     expect(readdirSync(join(installed, 'dist'))).toEqual(expect.arrayContaining(targets));
     expect(readdirSync(join(installed, 'weights'))).not.toContain('source');
+    const readme = readFileSync(join(installed, 'README.md'), 'utf8');
+    const links = [...readme.matchAll(/\]\(([^)#]+)\)/g)].map(([, link]) => link).filter((link) => !link.includes(':'));
+    expect(links.length).toBeGreaterThan(5);
+    expect(links.filter((link) => !existsSync(join(installed, link)))).toEqual([]);
   });
 });
 

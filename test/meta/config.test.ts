@@ -106,12 +106,19 @@ describe('a configuration of meta-training', () => {
     ['phases', [], 'a list of phases, got []'],
     ['weightsWarmup', { steps: 10, from: 2 }, 'a number above 0, at most 1, got 2'],
     ['weightsGradientScale', 1e12, 'a number from 1e-9 to 1000000000, got 1000000000000'],
-    ['corpus', 'mine', `'default' or 'paper' or 'paper-with-networks', got "mine"`],
+    ['corpus', 'mine', `'default' or 'paper' or 'paper-with-networks' or 'none', got "mine"`],
+    ['problems', 'mine.mjs', 'the absolute path of a module, got "mine.mjs"'],
     ['seed', 0.5, 'a whole number, got 0.5'],
   ])('refuses %s: %j', (path, value, expected) => {
     const message = refusal(changed(standard, path, value));
     expect(message).toContain(`: expected ${expected}`);
     expect(message.startsWith(shown(path))).toBe(true);
+  });
+
+  it('needs a module of problems where the corpus has none', () => {
+    const config = changed(standard, 'corpus', 'none');
+    expect(refusal(config)).toBe('problems: expected a module, for the corpus "none" has no problems, got nothing');
+    expect(refusal(changed(config, 'problems', '/mine.mjs'))).toBe('none');
   });
 
   it('has no growing horizon where horizons are heavy-tailed, which have no longest one', () => {

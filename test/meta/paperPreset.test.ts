@@ -18,7 +18,7 @@ const [phase] = paper.phases;
 
 /** The smallest family of every group of the corpus, by index. */
 function smallestFamilies(): number[] {
-  const entries = corpusEntries(corpus);
+  const entries = corpusEntries({ corpus });
   let first = 0;
   return paperCorpus({ networks: corpus === 'paper-with-networks' }).map(({ families }) => {
     const indices = families.map((_, i) => first + i);

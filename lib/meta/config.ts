@@ -1,10 +1,38 @@
-import { DEFAULT_ARCHITECTURE, validateArchitecture } from '../optimizer/architecture';
-import type { Architecture } from '../optimizer/architecture';
 import { isAbsolute } from 'node:path';
+import { DEFAULT_ARCHITECTURE, MIN_LOG_LEARNING_RATE, validateArchitecture } from '../optimizer/architecture';
+import type { Architecture } from '../optimizer/architecture';
 import type { BpttOptions } from './bptt';
+import type { AugmentationOptions } from '../problems/lanes/augmented';
 import { CORPUS_NAMES } from './corpus';
 import type { CorpusChoice } from './corpus';
-import { createMetaOptimizer } from './metaOptimizers';
+import type { TrajectoryOptions } from './estimator';
+import {
+  anyText,
+  atLeastOne,
+  count,
+  countOrZero,
+  decay,
+  flag,
+  kindOf,
+  listOf,
+  notNegative,
+  numberBetween,
+  objectOf,
+  oneOf,
+  optional,
+  positive,
+  positiveOrInfinite,
+  range,
+  refuse,
+  share,
+  shareAboveZero,
+  valueOf,
+  wholeNumber,
+} from './fieldChecks';
+import type { FieldChecks } from './fieldChecks';
+import { isHeavyTailed } from './horizons';
+import type { HeavyTailedHorizon } from './horizons';
+import type { InitialRateOptions } from './initialRates';
 import type { MetaOptimizerConfig } from './metaOptimizers';
 import type { PesOptions } from './pes';
 import { checkSchedule } from '../optimizer/schedule';
@@ -146,101 +174,122 @@ export function totalIterations({ phases }: MetaTrainingConfig): number {
   return phases.reduce((sum, { iterations }) => sum + iterations, 0);
 }
 
-function check(name: string, value: unknown, expected: string, holds: boolean): void {
-  if (!holds) throw new RangeError(`${name}: expected ${expected}, got ${JSON.stringify(value)}`);
-}
+const augmentation = objectOf<AugmentationOptions>({ rescale: share, interpolation: share, saturation: share });
+const initialRates = objectOf<InitialRateOptions>({
+  paperRange: range,
+  constantProbability: share,
+  constantRange: range,
+});
+const heavyTailed = objectOf<HeavyTailedHorizon>({ truncations: positive, steps: positive, shortest: count });
+const trajectory: FieldChecks<TrajectoryOptions> = {
+  truncation: count,
+  augmentation,
+  initialRates,
+  horizon: (path, value) => (Array.isArray(value) ? range : heavyTailed)(path, value),
+  lossFloor: optional(positive),
+};
+const objective = oneOf('log', 'linear');
 
-const isPositive = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value > 0;
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0;
-const isShare = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 1;
-const isRange = (value: unknown): boolean =>
-  Array.isArray(value) && value.length === 2 && value.every(isPositive) && value[0] <= value[1];
+const evolution = objectOf<Extract<EstimatorConfig, PesOptions>>({
+  kind: anyText,
+  ...trajectory,
+  sigma: positive,
+  differenceBound: positive,
+  normMultiple: positive,
+  objective: optional(objective),
+  stopMultiplier: optional(positiveOrInfinite),
+});
+const estimator = kindOf({
+  pes: evolution,
+  nres: evolution,
+  es: evolution,
+  bptt: objectOf<Extract<EstimatorConfig, BpttOptions>>({
+    kind: anyText,
+    ...trajectory,
+    objective,
+    secondDerivatives: flag,
+    clipNorm: positiveOrInfinite,
+    stopMultiplier: positiveOrInfinite,
+    checkpointInterval: optional(count),
+  }),
+});
 
-const RANGE = 'two numbers above 0 in ascending order';
-const SHARE = 'a number from 0 to 1';
-const POSITIVE = 'a number above 0';
-const COUNT = 'a whole number from 1';
+const metaOptimizer = kindOf({
+  adam: objectOf<Extract<MetaOptimizerConfig, { kind: 'adam' }>>({
+    kind: anyText,
+    beta1: optional(decay),
+    beta2: optional(decay),
+    epsilon: optional(notNegative),
+    weightDecay: optional(notNegative),
+  }),
+  rmsprop: objectOf<Extract<MetaOptimizerConfig, { kind: 'rmsprop' }>>({
+    kind: anyText,
+    decay: optional(decay),
+    epsilon: optional(notNegative),
+    bound: optional(positive),
+  }),
+});
 
-function checkEstimator(name: string, estimator: EstimatorConfig): void {
-  check(
-    `${name}.kind`,
-    estimator.kind,
-    "'pes', 'nres', 'es' or 'bptt'",
-    ['pes', 'nres', 'es', 'bptt'].includes(estimator.kind),
-  );
-  check(`${name}.truncation`, estimator.truncation, COUNT, isCount(estimator.truncation));
-  const { augmentation, initialRates, horizon, lossFloor } = estimator;
-  check(`${name}.lossFloor`, lossFloor, POSITIVE, lossFloor === undefined || isPositive(lossFloor));
-  for (const key of ['rescale', 'interpolation', 'saturation'] as const) {
-    check(`${name}.augmentation.${key}`, augmentation?.[key], SHARE, isShare(augmentation?.[key]));
-  }
-  const probability = initialRates?.constantProbability;
-  check(`${name}.initialRates.constantProbability`, probability, SHARE, isShare(probability));
-  for (const key of ['paperRange', 'constantRange'] as const) {
-    check(`${name}.initialRates.${key}`, initialRates?.[key], RANGE, isRange(initialRates?.[key]));
-  }
-  if (estimator.kind === 'bptt') {
-    check(
-      `${name}.objective`,
-      estimator.objective,
-      "'log' or 'linear'",
-      ['log', 'linear'].includes(estimator.objective),
-    );
-    return;
-  }
-  check(`${name}.horizon`, horizon, RANGE, isRange(horizon));
-  for (const key of ['sigma', 'differenceBound', 'normMultiple'] as const) {
-    check(`${name}.${key}`, estimator[key], POSITIVE, isPositive(estimator[key]));
-  }
-}
+const phase = objectOf<PhaseConfig>({
+  name: anyText,
+  iterations: count,
+  estimator,
+  metaOptimizer,
+  rate: positive,
+  finalRate: share,
+  clipNorm: positive,
+  averageDecay: share,
+  horizonGrowth: optional(range),
+});
 
-function checkPhase(name: string, phase: PhaseConfig): void {
-  check(`${name}.iterations`, phase.iterations, COUNT, isCount(phase.iterations));
-  for (const key of ['rate', 'clipNorm'] as const)
-    check(`${name}.${key}`, phase[key], POSITIVE, isPositive(phase[key]));
-  for (const key of ['finalRate', 'averageDecay'] as const) {
-    check(`${name}.${key}`, phase[key], SHARE, isShare(phase[key]));
-  }
-  const growth = phase.horizonGrowth;
-  check(`${name}.horizonGrowth`, growth, RANGE, growth === undefined || isRange(growth));
-  check(
-    `${name}.estimator`,
-    phase.estimator,
-    'an object',
-    typeof phase.estimator === 'object' && phase.estimator !== null,
-  );
-  checkEstimator(`${name}.estimator`, phase.estimator);
-  createMetaOptimizer(phase.metaOptimizer, 0);
+const configuration = objectOf<MetaTrainingConfig>({
+  name: optional(anyText),
+  description: optional(anyText),
+  architecture: (_, value) => void validateArchitecture(value),
+  weightsMaxLogLearningRate: optional(numberBetween(MIN_LOG_LEARNING_RATE, 33)),
+  weightsGradientScale: optional(numberBetween(1e-9, 1e9)),
+  weightsInitialRateRange: optional(range),
+  weightsWarmup: optional(objectOf<Warmup>({ steps: countOrZero, from: shareAboveZero })),
+  weightsAnnealing: optional(objectOf<Annealing>({ after: atLeastOne, power: positive })),
+  seed: wholeNumber,
+  corpus: oneOf(...CORPUS_NAMES),
+  problems: optional(
+    valueOf('the absolute path of a module', (value) => typeof value === 'string' && isAbsolute(value)),
+  ),
+  phases: listOf('a list of phases', (path, value) => {
+    phase(path, value);
+    const { horizonGrowth, estimator } = value as PhaseConfig;
+    if (horizonGrowth && isHeavyTailed(estimator.horizon)) {
+      refuse(`${path}.horizonGrowth`, 'none with a heavy-tailed horizon', horizonGrowth);
+    }
+  }),
+});
+
+/** Infinity where a file has null. */
+function withInfinities(estimator: EstimatorConfig): EstimatorConfig {
+  const fields = Object.entries(estimator).map(([name, value]) => [
+    name,
+    value === null ? Infinity : (value as unknown),
+  ]);
+  return Object.fromEntries(fields) as unknown as EstimatorConfig;
 }
 
 /**
- * Checks a configuration that came from a file or a caller. Infinity, which JSON has no sign for, may be written as null.
- * @throws {RangeError | TypeError} naming the field, what was expected and what came
+ * Checks a configuration that came from a file or a caller: every field, and that there are no others. Infinity, which JSON
+ * has no sign for, may be written as null.
+ * @returns the configuration with what an older architecture lacks, and with Infinity for null
+ * @throws {RangeError | TypeError} with the path of the field, such as `phases[1].estimator.sigma`, what was expected and
+ * what came; for an unknown field also the known ones
  */
 export function validateMetaTrainingConfig(config: MetaTrainingConfig): MetaTrainingConfig {
+  configuration('', config);
+  const { corpus, problems } = config;
+  if (corpus === 'none' && problems === undefined) {
+    refuse('problems', 'a module, for the corpus "none" has no problems', problems);
+  }
   const architecture = validateArchitecture(config.architecture);
   validateArchitecture(weightsArchitecture({ ...config, architecture }));
   checkSchedule(weightsSchedule(config));
-  check('seed', config.seed, 'a whole number', Number.isSafeInteger(config.seed));
-  check('corpus', config.corpus, CORPUS_NAMES.join(' or '), CORPUS_NAMES.includes(config.corpus));
-  const { problems } = config;
-  check('problems', problems, 'the absolute path of a module', problems === undefined || isAbsolute(problems));
-  check(
-    'problems',
-    problems,
-    'a module, for the corpus "none" has no problems',
-    !(config.corpus === 'none' && !problems),
-  );
-  check('phases', config.phases, 'a list of phases', Array.isArray(config.phases) && config.phases.length > 0);
-  config.phases.forEach((phase, i) => checkPhase(`phases[${i}]`, phase));
-  const phases = config.phases.map((phase) => {
-    const { estimator } = phase;
-    if (estimator.kind !== 'bptt') return phase;
-    const { clipNorm, stopMultiplier } = estimator;
-    return {
-      ...phase,
-      estimator: { ...estimator, clipNorm: clipNorm ?? Infinity, stopMultiplier: stopMultiplier ?? Infinity },
-    };
-  });
+  const phases = config.phases.map((phase) => ({ ...phase, estimator: withInfinities(phase.estimator) }));
   return { ...config, architecture, phases };
 }

@@ -21,13 +21,22 @@ export type Horizon = LogUniformHorizon | HeavyTailedHorizon;
 /** The paper's. */
 export const PAPER_HORIZON: HeavyTailedHorizon = { truncations: 40, steps: 200, shortest: 50 };
 
-function isHeavyTailed(horizon: Horizon): horizon is HeavyTailedHorizon {
+export function isHeavyTailed(horizon: Horizon): horizon is HeavyTailedHorizon {
   return !Array.isArray(horizon);
 }
 
 /** A draw of the exponential distribution. */
 function exponential(random: Random, mean: number): number {
   return -mean * Math.log(1 - random.uniform());
+}
+
+/**
+ * Steps of a new trajectory.
+ * @param factor of the family, on the longest horizon
+ */
+export function drawSteps([shortest, longest]: LogUniformHorizon, factor: number, random: Random): number {
+  const top = Math.max(longest * factor, shortest);
+  return Math.round(Math.exp(Math.log(shortest) + (Math.log(top) - Math.log(shortest)) * random.uniform()));
 }
 
 /**
@@ -45,8 +54,5 @@ export function drawTruncation(horizon: Horizon, fixed: number, random: Random):
  */
 export function drawTruncations(horizon: Horizon, fixed: number, factor: number, random: Random): number {
   if (isHeavyTailed(horizon)) return Math.round(exponential(random, factor * horizon.truncations)) + 1;
-  const [shortest, longest] = horizon;
-  const top = Math.max(longest * factor, shortest);
-  const steps = Math.round(Math.exp(Math.log(shortest) + (Math.log(top) - Math.log(shortest)) * random.uniform()));
-  return Math.max(1, Math.ceil(steps / fixed));
+  return Math.max(1, Math.ceil(drawSteps(horizon, factor, random) / fixed));
 }

@@ -8,9 +8,10 @@ import type { Random } from '../random';
 import { drawInitialRates } from './initialRates';
 import { checkEstimatorState } from './estimator';
 import type { Estimator, EstimatorState, TrajectoryOptions, TruncationResult } from './estimator';
-import type { LogUniformHorizon } from './horizons';
+import { drawSteps, drawTruncation, drawTruncations, isHeavyTailed } from './horizons';
 import { LaneOptimizer } from './laneOptimizer';
 import { PAPER_LOSS_FLOOR, isGivenUp, metaLossOf } from './metaObjective';
+import type { MetaObjective } from './metaObjective';
 
 export interface PesOptions extends TrajectoryOptions {
   /** Standard deviation σ of the perturbations. */
@@ -19,7 +20,13 @@ export interface PesOptions extends TrajectoryOptions {
   readonly differenceBound: number;
   /** A pair's gradient counts at most as this multiple of its family's median norm. */
   readonly normMultiple: number;
-  readonly horizon: LogUniformHorizon;
+  /** Default: log. */
+  readonly objective?: MetaObjective;
+  /**
+   * A side of a pair stops where f > stopMultiplier·f₀ or f is no number: its meta-loss is the mean up to that step, and the
+   * pair's trajectory ends with the truncation. Default: Infinity, no side stops.
+   */
+  readonly stopMultiplier?: number;
 }
 
 /**
@@ -36,10 +43,11 @@ export class PesFamily implements Estimator<PesOptions> {
   private readonly weights: Float32Array;
   /** Sum of a pair's perturbations since its trajectory began, [pairs][metaParameters]. */
   protected readonly accumulated: Float32Array;
+  /** How far a trajectory is, and its whole length: in steps, with heavy-tailed horizons in truncations. */
   protected readonly elapsed: Int32Array;
+  private readonly horizon: Int32Array;
   /** Trajectories begun per pair. */
   private readonly generation: Int32Array;
-  private readonly horizon: Int32Array;
   private readonly logRates: Float64Array[];
   /** f₀ per lane. */
   private readonly start: Float32Array;
@@ -50,6 +58,8 @@ export class PesFamily implements Estimator<PesOptions> {
   private readonly values: Float32Array;
   private readonly losses: Float64Array;
   private readonly failed: Uint8Array;
+  /** Steps that count in this truncation, per lane. */
+  private readonly counted: Int32Array;
   /** Whether a trajectory has one perturbation for all its truncations. */
   protected readonly keepsPerturbation: boolean = false;
 
@@ -79,6 +89,7 @@ export class PesFamily implements Estimator<PesOptions> {
     this.values = new Float32Array(lanes);
     this.losses = new Float64Array(lanes);
     this.failed = new Uint8Array(this.pairs);
+    this.counted = new Int32Array(lanes);
   }
 
   private place(pair: number): { block: number; lane: number; first: number } {
@@ -111,18 +122,19 @@ export class PesFamily implements Estimator<PesOptions> {
     const M = this.optimizer.metaParameters;
     this.accumulated.fill(0, pair * M, (pair + 1) * M);
     this.elapsed[pair] = 0;
-    const [shortest, longest] = options.horizon;
-    const top = Math.max(longest * this.family.horizonFactor, shortest);
-    this.horizon[pair] = Math.round(
-      Math.exp(Math.log(shortest) + (Math.log(top) - Math.log(shortest)) * random.uniform()),
-    );
+    const { horizon, truncation } = options;
+    const factor = this.family.horizonFactor;
+    this.horizon[pair] = isHeavyTailed(horizon)
+      ? drawTruncations(horizon, truncation, factor, random)
+      : drawSteps(horizon, factor, random);
   }
 
   /** Begins all trajectories, staggered: each has some share of its horizon behind it, without having walked it. */
   begin(random: Random, options: PesOptions): void {
+    const least = isHeavyTailed(options.horizon) ? 1 : options.truncation;
     for (let pair = 0; pair < this.pairs; pair++) {
       this.restart(pair, options);
-      this.horizon[pair] = Math.max(options.truncation, Math.round(this.horizon[pair] * random.uniform()));
+      this.horizon[pair] = Math.max(least, Math.round(this.horizon[pair] * random.uniform()));
     }
   }
 
@@ -150,11 +162,14 @@ export class PesFamily implements Estimator<PesOptions> {
 
   /** One truncation of every pair. */
   run(flat: Float64Array, random: Random, options: PesOptions): TruncationResult {
-    const { optimizer, members, theta, point, gradient, values, losses } = this;
-    const { lossFloor = PAPER_LOSS_FLOOR } = options;
+    const { optimizer, members, theta, point, gradient, values, losses, counted } = this;
+    const { horizon, truncation, lossFloor = PAPER_LOSS_FLOOR, objective = 'log' } = options;
+    const { stopMultiplier = Infinity } = options;
+    const steps = drawTruncation(horizon, truncation, random);
     this.perturb(flat, random, options.sigma);
     losses.fill(0);
     this.failed.fill(0);
+    counted.fill(steps);
     optimizer.readTheta(theta);
     if (this.elapsed.includes(0)) {
       members.objective(theta, values, random);
@@ -162,30 +177,36 @@ export class PesFamily implements Estimator<PesOptions> {
         if (this.elapsed[at >> 1] === 0) this.start[at] = values[at] + 1e-20;
       }
     }
-    for (let step = 0; step < options.truncation; step++) {
+    for (let step = 0; step < steps; step++) {
       if (point !== theta) optimizer.readPoint(point);
       members.gradient(point, gradient, random);
       optimizer.step(this.weights, gradient);
       optimizer.readTheta(theta);
       members.objective(theta, values, random);
       for (let at = 0; at < values.length; at++) {
-        losses[at] += metaLossOf('log', values[at], this.start[at], lossFloor);
+        // A side that has stopped goes on in its lane, and nothing of it counts.
+        if (step >= counted[at]) continue;
+        losses[at] += metaLossOf(objective, values[at], this.start[at], lossFloor);
+        if (stopMultiplier < Infinity && !(values[at] <= stopMultiplier * this.start[at])) {
+          counted[at] = step + 1;
+          this.failed[at >> 1] = 1;
+        }
       }
     }
     for (let at = 0; at < values.length; at++) {
-      losses[at] /= options.truncation;
+      losses[at] /= counted[at];
       if (isGivenUp(values[at], this.start[at])) this.failed[at >> 1] = 1;
     }
     const result = this.estimate(options);
     let [restarts, failures] = [0, 0];
     for (let pair = 0; pair < this.pairs; pair++) {
-      this.elapsed[pair] += options.truncation;
+      this.elapsed[pair] += isHeavyTailed(horizon) ? 1 : truncation;
       failures += this.failed[pair];
       if (this.failed[pair] === 0 && this.elapsed[pair] < this.horizon[pair]) continue;
       this.restart(pair, options);
       restarts++;
     }
-    return { ...result, restarts, failures, steps: 2 * this.pairs * options.truncation };
+    return { ...result, restarts, failures, steps: 2 * this.pairs * steps };
   }
 
   /** Everything that cannot be drawn again. */

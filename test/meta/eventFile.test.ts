@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { encodeRecord, EventFile } from '../../lib/meta/eventFile';
 
@@ -32,12 +33,23 @@ function readRecords(bytes: Buffer): Buffer[] {
   return records;
 }
 
+/** Written by TensorFlow 2.21.0: test/fixtures/events/scalars.py. */
+const byTensorFlow = readFileSync(fileURLToPath(new URL('../fixtures/events/scalars.tfevents', import.meta.url)));
+
 describe('an event file', () => {
-  it('is a sequence of TFRecords with the checksums that TensorFlow expects', () => {
-    // Length 3, "abc", checksums as TensorFlow's own record writer gives them.
-    const record = Buffer.from(encodeRecord(Buffer.from('abc')));
-    expect(readRecords(record)).toHaveLength(1);
+  it('has the bytes of the same events from TensorFlow', () => {
+    const file = new EventFile(folder, 1_700_000_000_000);
+    file.scalars(7, { rate: 0.5, failures: 0, 'meta-loss/sum-2d': -2.625 }, 1_700_000_001_500);
+    file.scalars(3_000_000_000, { rate: 1e-6 }, 1_700_000_100_000);
+    expect(readFileSync(file.path).toString('hex')).toBe(byTensorFlow.toString('hex'));
+    rmSync(file.path);
+  });
+
+  it('is a sequence of TFRecords with masked CRC-32C checksums', () => {
     expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
+    expect(readRecords(byTensorFlow)).toHaveLength(3);
+    const record = Buffer.from(encodeRecord(Buffer.from('abc')));
+    expect(readRecords(record).map(String)).toEqual(['abc']);
   });
 
   it('holds the version and every finite scalar, zeros too, with step and time', () => {

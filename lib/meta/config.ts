@@ -105,7 +105,7 @@ export const DEFAULT_META_TRAINING: MetaTrainingConfig = {
   weightsGradientScale: 2 ** 20,
   weightsInitialRateRange: [1e-4, 1e-3],
   weightsWarmup: { steps: 150, from: 0.02 },
-  weightsAnnealing: { after: 2000, power: 1 },
+  weightsAnnealing: { after: 2000, power: 1.5 },
   seed: 2,
   corpus: 'default',
   phases: [

@@ -20,7 +20,7 @@ export interface OptimizerOptions {
    */
   readonly warmupSteps?: number;
   /**
-   * From which step on, 1 or more, the steps shrink as the weights say (for those that ship: with 1/step); Infinity: never.
+   * From which step on, 1 or more, the steps shrink as the weights say (for those that ship: with step^-1.5); Infinity: never.
    * It keeps long runs from leaving a loss near zero again. Default: the weights'.
    */
   readonly annealAfter?: number;

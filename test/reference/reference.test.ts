@@ -1,47 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FloatArray, Precision } from '../../bindings/types';
-import { DEFAULT_ARCHITECTURE } from '../../lib/optimizer/architecture';
 import type { Architecture } from '../../lib/optimizer/architecture';
 import { Engine } from '../../lib/optimizer/engine';
 import type { StepHyperparameters } from '../../lib/optimizer/engine';
 import { initialWeights } from '../../lib/optimizer/initialWeights';
-import { DEFAULT_PRESET, loadWeights } from '../../lib/optimizer/presets';
 import { createWeights } from '../../lib/optimizer/weights';
 import type { Weights } from '../../lib/optimizer/weights';
 import { createRandom } from '../../lib/random';
+import { anyArchitecture, presetArchitecture } from './architectures';
 import { ReferenceParameterLevel } from './parameterStep';
 
 const STEPS = 8;
-
-const architectures: fc.Arbitrary<Architecture> = fc
-  .record({
-    levels: fc.constantFrom<1 | 2 | 3>(1, 2, 3),
-    parameterHidden: fc.integer({ min: 1, max: 32 }),
-    cells: fc.tuple(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 24 })),
-    timescales: fc.integer({ min: 1, max: 5 }),
-    gradientProducts: fc.boolean(),
-    relativeLogMagnitude: fc.boolean(),
-    relativeLearningRate: fc.boolean(),
-    extremeRateIndicator: fc.boolean(),
-    absoluteLearningRate: fc.boolean(),
-    gradientShortcut: fc.boolean(),
-    attention: fc.boolean(),
-    scaleDecayPerTimescale: fc.boolean(),
-    learningRateMean: fc.constantFrom<'problem' | 'tensor'>('problem', 'tensor'),
-    maxLogLearningRate: fc.constantFrom(33, -2),
-    gradientScale: fc.constantFrom(1, 1024),
-  })
-  .map(({ cells: [tensor, global], ...rest }) => ({
-    ...rest,
-    tensorHidden: rest.levels > 1 ? tensor : 0,
-    globalHidden: rest.levels > 2 ? global : 0,
-  }));
-
-const anyArchitecture = fc.oneof(
-  { weight: 1, arbitrary: fc.constant(DEFAULT_ARCHITECTURE) },
-  { weight: 4, arbitrary: architectures },
-);
 
 const settings = fc.record({
   seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
@@ -57,9 +27,6 @@ const settings = fc.record({
 
 const casesOf = (architecture: fc.Arbitrary<Architecture>): fc.Arbitrary<Case> =>
   fc.tuple(architecture, settings).map(([a, rest]) => ({ ...rest, architecture: a }));
-
-/** What random architectures hardly ever are: the one that ships, for which the kernels have a compiled-in shape. */
-const presetArchitecture = loadWeights(DEFAULT_PRESET).architecture;
 
 /** Initial weights with a learning rate head that moves: at the start of meta-training it is zero. */
 function livelyWeights(architecture: Architecture, seed: number): Weights {

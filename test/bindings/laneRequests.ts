@@ -28,6 +28,15 @@ export interface LaneRequests {
 
 export type LaneCall = keyof LaneRequests;
 
+export const LANE_CALLS: readonly LaneCall[] = [
+  'step',
+  'stepPerLane',
+  'stepBackward',
+  'stateEntries',
+  'laneResiduals',
+  'laneRegression',
+];
+
 export interface LaneFixture {
   readonly lanes: NativeLanes;
   readonly requests: LaneRequests;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createNativeLanes } from '../../bindings/lanes';
 import type { NativeLanes, NativeLanesOptions } from '../../bindings/lanes';
 import type { FloatArray } from '../../bindings/types';
-import { LANE_LENGTHS, makeLaneFixture } from './laneRequests';
+import { LANE_CALLS, LANE_LENGTHS, makeLaneFixture } from './laneRequests';
 import type { LaneCall } from './laneRequests';
 import { architecture, bitsOf, detached, makeFixture, resizable } from './setup';
 
@@ -31,7 +31,6 @@ const WRITTEN: Partial<Record<LaneCall, readonly string[]>> = {
 
 describe.each(['float32', 'float64'] as const)('calls about lanes in %s', (precision) => {
   const { requests, call } = makeLaneFixture(precision);
-  const names = Object.keys(requests) as LaneCall[];
   const fresh = (name: LaneCall): AnyRequest => ({ ...requests[name]() });
 
   /** Calls with one argument changed: the error names it, and nothing was written. */
@@ -58,22 +57,22 @@ describe.each(['float32', 'float64'] as const)('calls about lanes in %s', (preci
     expect(bitsOf(others), `${name}, ${key}`).toBe(before);
   }
 
-  const arrayCases = names.flatMap((name) =>
+  const arrayCases = LANE_CALLS.flatMap((name) =>
     Object.entries(fresh(name))
       .filter(([, value]) => isArray(value))
       .map(([key, value]) => [name, key, value as TypedArray] as const),
   );
-  const integerCases = names.flatMap((name) =>
+  const integerCases = LANE_CALLS.flatMap((name) =>
     Object.entries(fresh(name))
       .filter(([, value]) => typeof value === 'number')
       .map(([key]) => [name, key] as const),
   );
 
-  it.each(names)('%s takes its well-formed request', (name) => {
+  it.each(LANE_CALLS)('%s takes its well-formed request', (name) => {
     expect(() => call(name, fresh(name))).not.toThrow();
   });
 
-  it.each(names)('%s refuses what is no request', (name) => {
+  it.each(LANE_CALLS)('%s refuses what is no request', (name) => {
     for (const value of [undefined, null, 3, 'text', Symbol('x')]) {
       expect(() => call(name, value)).toThrow(/^request: expected an object, got /);
     }
@@ -123,7 +122,7 @@ describe.each(['float32', 'float64'] as const)('calls about lanes in %s', (preci
     }
   });
 
-  it.each(names.filter((name) => name in WRITTEN))('%s refuses to write into memory that it reads', (name) => {
+  it.each(LANE_CALLS.filter((name) => name in WRITTEN))('%s refuses to write into memory that it reads', (name) => {
     for (const written of WRITTEN[name]!) {
       for (const [key, other] of Object.entries(fresh(name))) {
         if (!isArray(other) || key === written) continue;

@@ -49,8 +49,8 @@ struct Objective {
   virtual ~Objective() = default;
   virtual std::string name() const = 0;
   virtual Data draw(Random& random) const = 0;
-  virtual std::vector<Result> on(const Kernels<float>& kernels, const std::vector<Data>& problems, bool gradient) const = 0;
-  virtual std::vector<Result> on(const Kernels<double>& kernels, const std::vector<Data>& problems, bool gradient) const = 0;
+  virtual std::vector<Result> on(const Kernels<float>&, const std::vector<Data>& problems, bool gradient) const = 0;
+  virtual std::vector<Result> on(const Kernels<double>&, const std::vector<Data>& problems, bool gradient) const = 0;
 };
 
 struct Residuals final : Objective {
@@ -78,8 +78,12 @@ struct Residuals final : Objective {
                            withGradient ? gradient.data() : nullptr});
     return results(value, gradient);
   }
-  std::vector<Result> on(const Kernels<float>& k, const std::vector<Data>& p, bool g) const override { return run(k, p, g); }
-  std::vector<Result> on(const Kernels<double>& k, const std::vector<Data>& p, bool g) const override { return run(k, p, g); }
+  std::vector<Result> on(const Kernels<float>& k, const std::vector<Data>& p, bool g) const override {
+    return run(k, p, g);
+  }
+  std::vector<Result> on(const Kernels<double>& k, const std::vector<Data>& p, bool g) const override {
+    return run(k, p, g);
+  }
 };
 
 struct Regression final : Objective {
@@ -99,7 +103,8 @@ struct Regression final : Objective {
     if (loss == kSquaredError) {
       d.target = test::draw(random, samples * outputs);
     } else {
-      for (int s = 0; s < samples; ++s) d.target.push_back(static_cast<double>(random.below(static_cast<std::size_t>(outputs))));
+      const std::size_t classes = static_cast<std::size_t>(outputs);
+      for (int s = 0; s < samples; ++s) d.target.push_back(static_cast<double>(random.below(classes)));
     }
     d.x = test::draw(random, inputs * outputs + outputs);
     d.exponent = {static_cast<double>(loss)};
@@ -116,8 +121,12 @@ struct Regression final : Objective {
                             withGradient ? gradient.data() : nullptr});
     return results(value, gradient);
   }
-  std::vector<Result> on(const Kernels<float>& k, const std::vector<Data>& p, bool g) const override { return run(k, p, g); }
-  std::vector<Result> on(const Kernels<double>& k, const std::vector<Data>& p, bool g) const override { return run(k, p, g); }
+  std::vector<Result> on(const Kernels<float>& k, const std::vector<Data>& p, bool g) const override {
+    return run(k, p, g);
+  }
+  std::vector<Result> on(const Kernels<double>& k, const std::vector<Data>& p, bool g) const override {
+    return run(k, p, g);
+  }
 };
 
 // Calls body(objective) for sizes that fill pairs of columns and that do not, down to single entries.

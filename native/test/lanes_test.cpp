@@ -34,8 +34,8 @@ Config bounded(Config config, double maxLogRate) {
   return config;
 }
 
-// Architectures with a compiled-in shape and others; numbers of coordinates and tensors that fill groups of 4 and 2, and
-// that leave some over.
+// Architectures with a compiled-in shape and others; numbers of coordinates and tensors that fill groups of 4 and 2,
+// and that leave some over.
 std::vector<Case> cases() {
   const unsigned absolute = kPaperInputs | kAbsoluteLearningRate;
   return {
@@ -58,11 +58,13 @@ struct Problem {
   std::vector<double> weights, state, gradient, adjoint;
 };
 
-// Values of order 1 throughout, so that one unit fits all differences; gradients are so after their scale. With `fresh` no
-// step has been taken.
+// Values of order 1 throughout, so that one unit fits all differences; gradients are so after their scale. With `fresh`
+// no step has been taken.
 Problem draw(const Case& c, std::uint64_t seed, bool fresh) {
   Random random(seed);
-  const auto number = [&random](double size) { return static_cast<double>(static_cast<float>(size * random.normal())); };
+  const auto number = [&random](double size) {
+    return static_cast<double>(static_cast<float>(size * random.normal()));
+  };
   const LaneModel m = c.model();
   const LaneProblem p = c.problem();
   Problem q;
@@ -82,7 +84,7 @@ Problem draw(const Case& c, std::uint64_t seed, bool fresh) {
   return q;
 }
 
-// As many problems as a block has lanes; every fourth is fresh. Lanes of a block share their weights in the reverse pass.
+// As many problems as a block has lanes; every fourth is fresh. Lanes share their weights in the reverse pass.
 std::vector<Problem> drawBlock(const Case& c, std::size_t width, std::size_t block, bool ownWeights) {
   std::vector<Problem> problems;
   for (std::size_t lane = 0; lane < width; ++lane) {
@@ -314,7 +316,7 @@ TEST("a problem's step has the same bits in every lane, and in place") {
   }
 }
 
-TEST("the reverse of a step in double equals finite differences of the step, away from the bound of the learning rate") {
+TEST("the reverse of a step in double equals finite differences of the step where no rate is bounded") {
   double worst = 0;
   for (Case c : cases()) {
     // The bound passes its adjoint straight through, unlike the differences.
@@ -367,8 +369,8 @@ TEST("reverse steps in float agree with those in double: 1 and 3 blocks") {
     const std::size_t width = static_cast<std::size_t>(kernels->laneWidth);
     double worst = 0, worstAlone = 0;
     for (const Case& c : cases()) {
-      // θ − raw/rms does not depend on the size of a lone coordinate's direction: its adjoint is a difference of two numbers
-      // that are equal but for rounding, and where d is small they are large.
+      // θ − raw/rms does not depend on the size of a lone coordinate's direction: its adjoint is the difference of two
+      // numbers that are equal but for rounding, and large where d is small.
       const bool alone = std::find(c.lengths.begin(), c.lengths.end(), 1) != c.lengths.end();
       for (std::size_t block = 0; block < 3; ++block) {
         const auto problems = drawBlock(c, width, block, false);

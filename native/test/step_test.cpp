@@ -107,8 +107,8 @@ void compareStep(const Comparison& c, Run<float>& single, Run<double>& exact, Ra
   for (std::size_t t = 0; t < tensors; ++t) {
     const State<float> after = single.state(t);
     const State<double> expected = exact.state(t);
-    compareStates(after, expected, before[t], wide[t], shrink * c.config.gradientScale, c.config.hidden, c.config.timescales,
-                  d);
+    compareStates(after, expected, before[t], wide[t], shrink * c.config.gradientScale, c.config.hidden,
+                  c.config.timescales, d);
     std::vector<double> sizes, aheadSizes;
     for (std::size_t i = 0; i < c.lengths[t]; ++i) {
       const double size = stepSize(static_cast<double>(before[t].logRate[i]), expected.logRate[i],

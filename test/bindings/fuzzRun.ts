@@ -2,9 +2,9 @@
 // own, so that a crash is seen by its signal; every case depends on its seed and number only.
 import { createNativeOptimizer } from '../../bindings/index';
 import type { NativeOptimizer } from '../../bindings/index';
+import { createNativeLanes } from '../../bindings/lanes';
 import { createRandom } from '../../lib/random';
 import type { Random } from '../../lib/random';
-import { createNativeLanes } from '../../bindings/lanes';
 import { LANE_CALLS, makeLaneFixture } from './laneRequests';
 import type { LaneFixture } from './laneRequests';
 import { nasty, pick, spoil } from './nasty';

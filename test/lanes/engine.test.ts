@@ -34,18 +34,20 @@ const casesOf = (architecture: fc.Arbitrary<Architecture>): fc.Arbitrary<Case> =
 
 /** What a problem begins with and meets, rounded so that both precisions see the same numbers. */
 class Problem {
-  /** The meta-parameters. */
-  readonly flat: Float64Array;
   readonly start: Float32Array;
   readonly rates: Float32Array;
   /** By step. */
   readonly gradients: readonly Float32Array[];
 
-  constructor({ architecture, lengths, seed, magnitude }: Case, index: number, weights: number) {
+  /** @param flat the meta-parameters */
+  constructor(
+    { architecture, lengths, seed, magnitude }: Case,
+    index: number,
+    readonly flat: Float64Array,
+  ) {
     const N = lengths.reduce((p, q) => p + q, 0);
     const random = createRandom(seed, 1000 + index);
     const draw = (make: () => number): Float32Array => Float32Array.from({ length: N }, make);
-    this.flat = perturbedWeights(architecture, seed + weights).map(Math.fround);
     this.start = draw(() => random.normal());
     this.rates = draw(() => Math.min(architecture.maxLogLearningRate, Math.log(1e-3) + random.normal()));
     this.gradients = Array.from({ length: STEPS }, () => draw(() => magnitude * random.normal()));
@@ -109,13 +111,15 @@ function byLanes(c: Case, precision: Precision, ownWeights: boolean): { problems
   // Weights of their own are the business of evolution strategies, which have a class for it, in single precision.
   const optimizer = ownWeights && precision === 'float32' ? new LaneOptimizer(a, lengths, blocks) : null;
   const state = optimizer?.state ?? states.array(states.size);
-  const problems = Array.from({ length: blocks * width }, (_, i) => new Problem(c, i, ownWeights ? i : 0));
+  const draw = (index: number): Float64Array => perturbedWeights(a, c.seed + index).map(Math.fround);
+  const common = draw(0);
+  const problems = Array.from({ length: blocks * width }, (_, i) => new Problem(c, i, ownWeights ? draw(i) : common));
   const each = (body: (problem: Problem, block: number, lane: number) => void): void =>
     problems.forEach((problem, i) => body(problem, Math.floor(i / width), i % width));
-  const interleaved = (entries: number, of: (problem: Problem) => ArrayLike<number>): FloatArray => {
+  const interleaved = (entries: number, of: (problem: Problem) => FloatArray): FloatArray => {
     const out = states.array(problems.length * entries);
     each((problem, block, lane) => {
-      for (let i = 0; i < entries; i++) out[(block * entries + i) * width + lane] = of(problem)[i];
+      of(problem).forEach((value, i) => (out[(block * entries + i) * width + lane] = value));
     });
     return out;
   };
@@ -214,7 +218,8 @@ describe.each([
   ])('within rounding in single precision: %s', (__, ownWeights, seed) => {
     fc.assert(
       fc.property(cases, (c) => check(c, 'float32', ownWeights, 1e-4, 2 ** -24)),
-      { numRuns: 40 * share, seed },
+      // Weights of all lanes take most of the time.
+      { numRuns: (ownWeights ? 20 : 40) * share, seed },
     );
   });
 });

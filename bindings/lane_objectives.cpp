@@ -81,20 +81,14 @@ Napi::Value residualsOf(Napi::Env env, const Napi::Object& request) {
 // [blocks][count] numbers of samples, or all samples in order.
 ArrayView<std::int32_t> readIndices(Napi::Value value, std::size_t length, int samples) {
   if (value.IsNull()) return {};
-  const Napi::Env env = value.Env();
-  const std::string expected = "null or Int32Array of length " + std::to_string(length);
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
-    throwType(env, "request.indices", expected, describe(value));
-  }
-  Napi::Int32Array array = value.As<Napi::Int32Array>();
-  if (array.ElementLength() != length) throwRange(env, "request.indices", expected, describe(value));
+  const auto indices = requireTypedArray<std::int32_t>(value, "request.indices", length);
   for (std::size_t i = 0; i < length; ++i) {
-    if (array.Data()[i] < 0 || array.Data()[i] >= samples) {
-      throwRange(env, "request.indices[" + std::to_string(i) + "]", "0 to " + std::to_string(samples - 1),
-                 std::to_string(array.Data()[i]));
+    if (indices.data[i] < 0 || indices.data[i] >= samples) {
+      throwRange(value.Env(), "request.indices[" + std::to_string(i) + "]", "0 to " + std::to_string(samples - 1),
+                 std::to_string(indices.data[i]));
     }
   }
-  return {array.Data(), length};
+  return indices;
 }
 
 template <class T>
@@ -132,6 +126,8 @@ Napi::Value regressionOf(Napi::Env env, const Napi::Object& request) {
   const auto gradient = optionalArray<T>(values[6], "request.gradient", B * parametersLength);
   std::vector<Region> others = {regionOf("loss", loss), regionOf("samples", samples), regionOf("targets", targets),
                                 regionOf("parameters", parameters)};
+  // Sample numbers were checked as they are now; what is written must not change them.
+  if (indices.data != nullptr) others.push_back(regionOf("indices", indices));
   refuseOverlap(env, regionOf("value", value), others);
   others.push_back(regionOf("value", value));
   if (gradient.data != nullptr) refuseOverlap(env, regionOf("gradient", gradient), others);

@@ -94,17 +94,18 @@ constexpr unsigned kPaper = kGradientProducts | kRelativeLogMagnitude | kRelativ
 // Calls body(shape) with a compiled-in shape for the usual architectures, and with the generic one for all others.
 template <class Body>
 void withShape(const Config& c, Body&& body) {
-#if !defined(LO_SANITIZED)
   // Which mean of η is subtracted is decided by the caller.
   const unsigned flags = c.flags & ~static_cast<unsigned>(kTensorLearningRateMean);
+  // Instrumented builds keep one shape, that of the default preset: each of them is compiled for a long time.
+#if !defined(LO_SANITIZED)
   if (c.hidden == 10 && c.timescales == 4) {
     if (flags == kPaper) return body(StaticShape<10, 4, kPaper>{});
     if (flags == (kPaper | kAbsoluteLearningRate)) return body(StaticShape<10, 4, kPaper | kAbsoluteLearningRate>{});
   }
+#endif
   if (c.hidden == 6 && c.timescales == 4 && flags == (kPaper | kAbsoluteLearningRate)) {
     return body(StaticShape<6, 4, kPaper | kAbsoluteLearningRate>{});
   }
-#endif
   body(dynamicShape(c));
 }
 

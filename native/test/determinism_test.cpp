@@ -75,6 +75,7 @@ State<float> joined(const Run<float>& run, std::size_t tensors) {
 
 TEST("1, 2, 3 and 8 threads give the same bits for tensors around the sizes of blocks and chunks") {
   compareThreads(randomWeights(makeConfig(10, 4, kPaperInputs), 31), kLengths, {});
+  compareThreads(randomWeights(presetConfig(), 30), kLengths, {});
 }
 
 TEST("1, 2, 3 and 8 threads give the same bits with clipping, attention and weight decay") {

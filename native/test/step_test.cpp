@@ -16,7 +16,7 @@ struct Deviations {
 // Tolerances, in units that rounding errors grow with:
 //   hidden    absolute; values lie in [-1, 1]. The inputs carry errors of about 1e-6: 2 ulp of logarithms of size 16 to 64
 //             (4e-6 at most), 4e-7 of asinh, and cancellation in momenta. They pass through weights of norm about 1.
-//   momentum  relative to max(|old|, |gradient|), of which it is an average; the decay errs by some ulp.
+//   momentum  relative to max(|old|, |scaled gradient|), of which it is an average; the decay errs by some ulp.
 //   scale     relative to max(λ, momentum unit²), likewise.
 //   logRate   absolute; the head's error (as hidden) plus 2 ulp of values up to 33 (4e-6).
 //   updates   relative to the step size e^(η_step + o)·multiplier, times the deviation that the direction has in units of
@@ -52,7 +52,7 @@ double stepSize(double before, double after, double momentum, const StepOptions&
 }
 
 void compareStates(const State<float>& single, const State<double>& exact, const State<float>& before,
-                   const std::vector<double>& gradient, double shrink, int H, int S, Deviations& d) {
+                   const std::vector<double>& gradient, double factor, int H, int S, Deviations& d) {
   for (std::size_t i = 0; i < single.logRate.size(); ++i) {
     for (int j = 0; j < H; ++j) {
       const std::size_t k = i * static_cast<std::size_t>(H) + static_cast<std::size_t>(j);
@@ -61,7 +61,7 @@ void compareStates(const State<float>& single, const State<double>& exact, const
     grow(d.logRate, distance(single.logRate[i], exact.logRate[i]));
     for (int s = 0; s < S; ++s) {
       const std::size_t k = i * static_cast<std::size_t>(S) + static_cast<std::size_t>(s);
-      const double unit = std::max(std::abs(static_cast<double>(before.momentum[k])), std::abs(gradient[i] * shrink));
+      const double unit = std::max(std::abs(static_cast<double>(before.momentum[k])), std::abs(gradient[i] * factor));
       // Of the smallest floats only few digits are left.
       grow(d.momentum, distance(single.momentum[k], exact.momentum[k]) / std::max(unit, 1e-35));
       grow(d.scale, distance(single.scale[k], exact.scale[k]) / std::max(exact.scale[k], unit * unit));
@@ -107,7 +107,8 @@ void compareStep(const Comparison& c, Run<float>& single, Run<double>& exact, Ra
   for (std::size_t t = 0; t < tensors; ++t) {
     const State<float> after = single.state(t);
     const State<double> expected = exact.state(t);
-    compareStates(after, expected, before[t], wide[t], shrink, c.config.hidden, c.config.timescales, d);
+    compareStates(after, expected, before[t], wide[t], shrink * c.config.gradientScale, c.config.hidden,
+                  c.config.timescales, d);
     std::vector<double> sizes, aheadSizes;
     for (std::size_t i = 0; i < c.lengths[t]; ++i) {
       const double size = stepSize(static_cast<double>(before[t].logRate[i]), expected.logRate[i],
@@ -180,6 +181,12 @@ TEST("float steps agree with double steps for the architectures that have a comp
     list.push_back({makeConfig(10, 4, kPaperInputs | more), 100 + more, kLengths, {}});
     list.push_back({makeConfig(10, 4, kPaperInputs | more | kTensorLearningRateMean), 200 + more, kLengths, {}});
   }
+  list.push_back({presetConfig(), 150, kLengths, {}});
+  list.push_back({presetConfig(), 151, kLengths, {0.1, 0.3, 0.01}, 1e-6});
+  Config others = presetConfig();
+  others.flags |= kTensorLearningRateMean;
+  others.gradientScale = 1;
+  list.push_back({others, 250, kLengths, {}});
   compareAll(list);
 }
 
@@ -196,7 +203,7 @@ TEST("float steps agree with double steps for every set of input switches") {
 TEST("float steps agree with double steps for 1 to 5 timescales and hidden sizes from 1 to 32") {
   std::vector<Comparison> list;
   for (int timescales = 1; timescales <= kMaxTimescales; ++timescales) {
-    for (const int hidden : {1, 2, 3, 7, 10, 11, 16, 20, 31, kMaxHidden}) {
+    for (const int hidden : {1, 2, 3, 6, 7, 10, 11, 16, 20, 31, kMaxHidden}) {
       if (kQuick && (hidden + timescales) % 3 != 0) continue;
       const unsigned seed = 400 + static_cast<unsigned>(timescales * 40 + hidden);
       list.push_back({makeConfig(hidden, timescales, seed % 256), seed, {33, 100}, {}});

@@ -99,6 +99,13 @@ Config makeConfig(int hidden, int timescales, unsigned flags) {
   return config;
 }
 
+Config presetConfig() {
+  Config config = makeConfig(6, 4, kPaperInputs | kAbsoluteLearningRate);
+  config.maxLogLearningRate = -4.5;
+  config.gradientScale = 0x1p20;
+  return config;
+}
+
 std::string describe(const Config& config) {
   static const char* const names[] = {" products",      " logMagnitude", " relativeRate",       " extremeRate",
                                       " absoluteRate",  " attention",    " decayPerTimescale",  " tensorMean"};

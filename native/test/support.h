@@ -44,6 +44,8 @@ CellWeights randomWeights(const Config& config, std::uint64_t seed);
 
 constexpr unsigned kPaperInputs = kGradientProducts | kRelativeLogMagnitude | kRelativeLearningRate;
 Config makeConfig(int hidden, int timescales, unsigned flags);
+// That of the preset that ships.
+Config presetConfig();
 std::string describe(const Config& config);
 
 // Normal values times a magnitude that differs between coordinates by factors of up to 1e6, as in real networks.

@@ -2,8 +2,11 @@
 // own, so that a crash is seen by its signal; every case depends on its seed and number only.
 import { createNativeOptimizer } from '../../bindings/index';
 import type { NativeOptimizer } from '../../bindings/index';
+import { createNativeLanes } from '../../bindings/lanes';
 import { createRandom } from '../../lib/random';
 import type { Random } from '../../lib/random';
+import { LANE_CALLS, makeLaneFixture } from './laneRequests';
+import type { LaneFixture } from './laneRequests';
 import { nasty, pick, spoil } from './nasty';
 import type { Victim } from './nasty';
 import { architecture, makeFixture, optionsFor, withAttention } from './setup';
@@ -29,10 +32,27 @@ const METHODS = [
   'importTensor',
   'resetPosition',
   'receiver',
+  'lanesConstructor',
+  'lanes',
+  'lanes',
+  'lanes',
 ] as const;
 
 const freshFixture = (i: number): Fixture =>
   makeFixture(LENGTHS, optionsFor(i % 2 === 0 ? architecture : withAttention, i % 3 === 0 ? 'float64' : 'float32'));
+
+/** Lanes have no state of their own, so that one of each precision serves all cases. */
+const laneFixtures = [makeLaneFixture('float32'), makeLaneFixture('float64')];
+
+/** A call about lanes with a request that is spoilt, or with anything else. */
+function makeLaneCall(random: Random, native: NativeOptimizer, { requests, call }: LaneFixture): () => unknown {
+  const name = pick(random, LANE_CALLS);
+  const request = requests[name]();
+  const arrays = Object.values(request).filter((v): v is Float32Array => ArrayBuffer.isView(v));
+  const victim: Victim = { native, arrays, request: makeFixture([1]).request(), pending };
+  const spoilt = random.integer(8) === 0 ? nasty(random, victim) : spoil(random, request, victim);
+  return () => call(name, spoilt);
+}
 
 /** Lengths that a machine might grant would fill its memory; those that none can grant stay. */
 const affordable = (value: unknown): unknown =>
@@ -80,8 +100,19 @@ function makeCall(random: Random, fixture: Fixture): () => unknown {
     case 'exportTensor':
     case 'resetPosition':
       return apply(method, nasty(random, victim));
+    case 'lanesConstructor': {
+      const good = { architecture, precision: 'float32', threads: 1 };
+      const options = spoil(random, good, victim);
+      if (random.integer(2) === 0) {
+        const value = spoil(random, good.architecture, victim);
+        Object.defineProperty(options, 'architecture', { value, enumerable: true });
+      }
+      return () => createNativeLanes(options as never);
+    }
+    case 'lanes':
+      return makeLaneCall(random, native, pick(random, laneFixtures));
     case 'receiver': {
-      const prototype = Object.getPrototypeOf(native) as object;
+      const prototype = Object.getPrototypeOf(pick(random, [native, laneFixtures[0].lanes])) as object;
       const name = pick(random, Object.getOwnPropertyNames(prototype));
       const descriptor = Object.getOwnPropertyDescriptor(prototype, name)!;
       const receiver = nasty(random, victim);
@@ -105,9 +136,21 @@ function twoSteps(of: NativeOptimizer, reference: Fixture): string {
   return JSON.stringify([parameters, handles.map((handle) => of.exportTensor(handle))].map((x) => x.map((y) => y)));
 }
 
+/** What every call about lanes writes. */
+function laneResults(): string {
+  const written = [makeLaneFixture('float32'), makeLaneFixture('float64')].map(({ requests, call }) =>
+    LANE_CALLS.map((name) => {
+      const request = requests[name]();
+      return [call(name, request), request];
+    }),
+  );
+  return JSON.stringify(written);
+}
+
 const outcomes: Record<string, number> = {};
 const add = (name: string): void => void (outcomes[name] = (outcomes[name] ?? 0) + 1);
 const before = twoSteps(freshFixture(0).native, freshFixture(0));
+const lanesBefore = laneResults();
 const survivors: { native: NativeOptimizer; kind: number }[] = [];
 let fixture = freshFixture(0);
 
@@ -138,7 +181,7 @@ for (let i = 0; i < count; ++i) {
 }
 await Promise.all(pending);
 
-let equal = before === twoSteps(freshFixture(0).native, freshFixture(0));
+let equal = before === twoSteps(freshFixture(0).native, freshFixture(0)) && lanesBefore === laneResults();
 let compared = 0;
 for (const { native, kind } of survivors) {
   if (native.bytes === 0) continue;

@@ -16,6 +16,8 @@ describe('memory of the process', () => {
     ['removeTensor', 500],
     ['exportImport', 200],
     ['errors', 200],
+    ['lanes', 200],
+    ['laneErrors', 200],
   ])('does not grow by repeated %s (%d rounds)', { timeout: 60_000 }, async (mode, rounds) => {
     const { code, signal, stdout, stderr } = await runFile(
       'leakRun.ts',

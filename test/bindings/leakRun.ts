@@ -2,6 +2,8 @@
 // after the first rounds, and its peak, in MB.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createNativeOptimizer } from '../../bindings/index';
+import { createNativeLanes, laneRegression, laneResiduals } from '../../bindings/lanes';
+import { makeLaneFixture } from './laneRequests';
 import { makeFixture, optionsFor, weightsFor, architecture } from './setup';
 
 const [mode, rounds] = [process.argv[2], Number(process.argv[3])];
@@ -25,6 +27,12 @@ function fail(call: () => unknown): void {
 
 const failing = createNativeOptimizer(optionsFor());
 failing.addTensor(LENGTH, -5);
+
+const { lanes, requests } = makeLaneFixture('float32');
+/** As many tensors as a request may have: their list is the largest thing that a call copies. */
+const manyTensors = new Array<number>(4096).fill(1);
+/** Calls per round: each of them makes little. */
+const LANE_CALLS_PER_ROUND = 10;
 
 const modes: Record<string, () => unknown> = {
   dispose() {
@@ -63,6 +71,27 @@ const modes: Record<string, () => unknown> = {
     fail(() => failing.stepAsync({ ...request, clipNorm: NaN }));
     fail(() => failing.addTensor(LENGTH, new Float32Array(LENGTH).fill(NaN)));
     fail(() => failing.importTensor(0, { ...failing.exportTensor(0), scale: new Float32Array(1) }));
+  },
+  lanes() {
+    for (let i = 0; i < LANE_CALLS_PER_ROUND; ++i) {
+      const own = createNativeLanes({ architecture, precision: 'float32', threads: 0 });
+      own.stateEntries({ lengths: manyTensors, blocks: 1 });
+      lanes.step(requests.step());
+      lanes.step(requests.stepPerLane());
+      lanes.stepBackward(requests.stepBackward());
+      laneResiduals(requests.laneResiduals());
+      laneRegression(requests.laneRegression());
+    }
+  },
+  laneErrors() {
+    for (let i = 0; i < LANE_CALLS_PER_ROUND; ++i) {
+      fail(() => createNativeLanes({ architecture, precision: 'float32', threads: -1 }));
+      fail(() => lanes.stateEntries({ lengths: manyTensors, blocks: 0 }));
+      fail(() => lanes.step({ ...requests.step(), lengths: manyTensors }));
+      fail(() => lanes.stepBackward({ ...requests.stepBackward(), lengths: manyTensors }));
+      fail(() => laneResiduals({ ...requests.laneResiduals(), gradient: new Float32Array(1) }));
+      fail(() => laneRegression({ ...requests.laneRegression(), gradient: new Float32Array(1) }));
+    }
   },
 };
 

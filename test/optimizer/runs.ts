@@ -1,5 +1,6 @@
-import { createOptimizer, DEFAULT_ARCHITECTURE, initialWeights } from '../../lib/index';
+import { createOptimizer, DEFAULT_ARCHITECTURE, initialWeights, loadWeights } from '../../lib/index';
 import type { Architecture, FloatArray, LearnedOptimizer, OptimizerOptions, Weights } from '../../lib/index';
+import { DEFAULT_PRESET } from '../../lib/optimizer/presets';
 import { createRandom } from '../../lib/random';
 
 export const SIZES = [37, 1, 300] as const;
@@ -15,6 +16,7 @@ export const ARCHITECTURES: readonly (readonly [name: string, weights: Weights])
   ['attention', initialWeights({ ...DEFAULT_ARCHITECTURE, attention: true }, 3)],
   ['attention on one level', initialWeights({ ...DEFAULT_ARCHITECTURE, ...one, attention: true }, 3)],
   ['one timescale', initialWeights({ ...DEFAULT_ARCHITECTURE, timescales: 1 }, 3)],
+  ['the default preset', initialWeights(loadWeights(DEFAULT_PRESET).architecture, 3)],
 ];
 
 export const attentionWeights = ARCHITECTURES[3][1];

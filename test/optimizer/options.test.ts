@@ -71,7 +71,7 @@ describe('options', () => {
       preset: 'hrnn-3',
       initialLearningRate: 1e-3,
       warmup: { steps: 150, from: 0.02 },
-      annealing: { after: 2000, power: 1 },
+      annealing: { after: 2000, power: 1.5 },
       learningRateMultiplier: 1,
       weightDecay: 0,
       clipNorm: Infinity,

@@ -45,11 +45,13 @@ function run(command, args, cwd = root) {
   return stdout;
 }
 
+/** Sources of converted weights, and an example that uses files of lib/, which is not in the package. */
+const CHECKOUT_FOLDERS = [join(root, 'weights', 'source'), join(root, 'examples', 'imagenet')];
+
 function copy(names, folder) {
   for (const name of names) {
     if (!existsSync(join(root, name))) throw new Failure(`${name} is missing in the checkout`);
-    // The sources of converted weights are of use in the checkout only.
-    const filter = (source) => source !== join(root, 'weights', 'source');
+    const filter = (source) => !CHECKOUT_FOLDERS.includes(source);
     cpSync(join(root, name), join(folder, name), { recursive: true, filter });
   }
 }

@@ -2,7 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { downloadFile, DownloadError, sha256OfFile, type DownloadProgress } from './download';
-import { IdxFormatError, readIdx } from './idx';
+import { IdxFormatError } from './idx';
+import { readIdxPair } from './idxPair';
 import { slice, type ImageDataset, type LabelledImages } from './images';
 
 export type MnistName = 'mnist' | 'fashion-mnist';
@@ -162,24 +163,13 @@ async function readPair(
   const imagesPath = paths.get(`${part}-images-idx3-ubyte.gz`)!;
   const labelsPath = paths.get(`${part}-labels-idx1-ubyte.gz`)!;
   await checkIdentity(imagesPath, `${part}-images-idx3-ubyte.gz`, dataset);
-  const [images, labels] = await Promise.all([readIdx(imagesPath), readIdx(labelsPath)]);
-  if (!(images.data instanceof Uint8Array) || images.shape.length !== 3 || images.data.length === 0) {
-    throw new IdxFormatError(
-      `${imagesPath}: ${images.data.constructor.name} of shape [${images.shape.join(', ')}], expected unsigned bytes [count, height, width]`,
-    );
-  }
-  const [count, height, width] = images.shape;
-  if (!(labels.data instanceof Uint8Array) || labels.shape.length !== 1 || labels.shape[0] !== count) {
-    throw new IdxFormatError(
-      `${labelsPath}: ${labels.data.constructor.name} of shape [${labels.shape.join(', ')}], expected unsigned bytes [${count}], one label for each image of ${imagesPath}`,
-    );
-  }
+  const { pixels, labels, count, height, width } = await readIdxPair(imagesPath, labelsPath);
   const classes = SOURCES[dataset].classes.length;
-  const wrong = labels.data.findIndex((label) => label >= classes);
+  const wrong = labels.findIndex((label) => label >= classes);
   if (wrong >= 0) {
-    throw new IdxFormatError(`${labelsPath}: label ${labels.data[wrong]} at index ${wrong}, expected 0–${classes - 1}`);
+    throw new IdxFormatError(`${labelsPath}: label ${labels[wrong]} at index ${wrong}, expected 0–${classes - 1}`);
   }
-  return { pixels: images.data, labels: labels.data, count, height, width, maximum: 255 };
+  return { pixels, labels, count, height, width, maximum: 255 };
 }
 
 /**

@@ -103,7 +103,7 @@ function openRun({ folder, config, resume, logEvery, snapshotEvery, validate }: 
   return run;
 }
 
-/** Judges the snapshots that have no validation yet, up to an iteration that has one. */
+/** Judges snapshots, each once, however often the run is resumed. */
 class Judge {
   constructor(
     private readonly run: RunFolder,

@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { writeFileAtomic } from '../atomicFile';
+import type { MetaTrainingProgress } from './trainer';
 
 /** Quality of weights on problems that steer the choice among snapshots; lower is better. */
 export interface Validation {
@@ -8,15 +9,10 @@ export interface Validation {
 }
 
 /** What meta-training reports every few iterations. */
-export interface LogEntry {
-  /** Iterations done, over all phases. */
-  readonly iteration: number;
-  readonly phase: string;
-  readonly seconds: number;
-  readonly innerSteps: number;
-  readonly rate: number;
-  readonly gradientNorm: number;
-  readonly longestHorizon?: number;
+export interface LogEntry extends Pick<
+  MetaTrainingProgress,
+  'iteration' | 'phase' | 'seconds' | 'innerSteps' | 'rate' | 'gradientNorm' | 'longestHorizon'
+> {
   /** Trajectories given up since the entry before. */
   readonly failures: number;
   /** Mean meta-loss per family since the entry before. */

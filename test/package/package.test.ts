@@ -91,6 +91,13 @@ describe('the published manifests', () => {
       .map((file) => file.slice('./dist/'.length));
     expect(readdirSync(join(installed, 'dist'))).toEqual(expect.arrayContaining(targets));
     expect(readdirSync(join(installed, 'weights'))).not.toContain('source');
+    // Its scripts import the package, not the files of a checkout.
+    const scripts = readdirSync(join(installed, 'examples')).filter((name) => name.endsWith('.ts'));
+    expect(scripts.length).toBeGreaterThan(5);
+    for (const script of scripts) {
+      expect(readFileSync(join(installed, 'examples', script), 'utf8')).not.toMatch(/from '\.\.\/\.\./);
+    }
+    expect(readdirSync(join(installed, 'examples'))).not.toContain('imagenet');
     const readme = readFileSync(join(installed, 'README.md'), 'utf8');
     const links = [...readme.matchAll(/\]\(([^)#]+)\)/g)].map(([, link]) => link).filter((link) => !link.includes(':'));
     expect(links.length).toBeGreaterThan(5);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { IdxFormatError, readIdx } from '../../../lib/datasets/idx';
+import { readIdxPair } from '../../../lib/datasets/idxPair';
 import { LayoutError } from './source';
 import type { ImageSet, ImageSource } from './source';
 
@@ -21,23 +21,12 @@ async function readPair(folder: string, part: 'train' | 't10k'): Promise<ImageSe
   if (labelsPath === undefined) {
     throw new LayoutError(`${imagesPath}: expected its labels in ${join(folder, `${part}-${IDX_LABELS}`)} or .gz`);
   }
-  const [images, labels] = await Promise.all([readIdx(imagesPath), readIdx(labelsPath)]);
-  if (!(images.data instanceof Uint8Array) || images.shape.length !== 3 || images.data.length === 0) {
-    throw new IdxFormatError(
-      `${imagesPath}: ${images.data.constructor.name} of shape [${images.shape.join(', ')}], expected unsigned bytes [count, height, width]`,
-    );
-  }
-  const [count, height, width] = images.shape;
-  if (!(labels.data instanceof Uint8Array) || labels.shape.length !== 1 || labels.shape[0] !== count) {
-    throw new IdxFormatError(
-      `${labelsPath}: ${labels.data.constructor.name} of shape [${labels.shape.join(', ')}], expected unsigned bytes [${count}], a label for each image of ${imagesPath}`,
-    );
-  }
-  const pixels = new Uint8Array(new SharedArrayBuffer(images.data.length));
-  pixels.set(images.data);
+  const images = await readIdxPair(imagesPath, labelsPath);
+  const pixels = new Uint8Array(new SharedArrayBuffer(images.pixels.length));
+  pixels.set(images.pixels);
   return {
-    store: { kind: 'pixels', pixels, height, width },
-    labels: Int32Array.from(labels.data),
+    store: { kind: 'pixels', pixels, height: images.height, width: images.width },
+    labels: Int32Array.from(images.labels),
   };
 }
 

@@ -29,6 +29,12 @@ Config readArchitecture(Napi::Value value, const std::string& argument) {
   } else if (mean != "problem") {
     throwRange(value.Env(), name("learningRateMean"), "'problem' or 'tensor'", "'" + mean + "'");
   }
+  const std::string activations = requireString(a.Get("activations"), name("activations"));
+  if (activations == "algebraic") {
+    c.flags |= kAlgebraicActivations;
+  } else if (activations != "transcendental") {
+    throwRange(value.Env(), name("activations"), "'transcendental' or 'algebraic'", "'" + activations + "'");
+  }
   // exp of the upper bound must stay far inside float32.
   c.maxLogLearningRate =
       requireNumber(a.Get("maxLogLearningRate"), name("maxLogLearningRate"), kMinLogLearningRate, 33.0);

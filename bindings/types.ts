@@ -34,6 +34,13 @@ export interface Architecture {
   readonly attention: boolean;
   /** The decay of λ is β_λ^(2^−s) instead of one β_λ for all timescales. */
   readonly scaleDecayPerTimescale: boolean;
+  /**
+   * Functions of the parameter RNN and of its inputs. `transcendental`: σ, tanh, asinh and ln of the paper and the released
+   * code, and decays that are learned for the fastest timescale. `algebraic`: ½ + ½·softsign ½x, softsign x = x/(1 + |x|),
+   * m/√(1 + ¼m²) and the piecewise-linear logarithm in their places, and decays that are learned for the slowest timescale:
+   * as expressive, and about half the work.
+   */
+  readonly activations: 'transcendental' | 'algebraic';
   /** What mean η is subtracted in the relative learning rate. */
   readonly learningRateMean: 'problem' | 'tensor';
   /** Upper bound of η_step. */

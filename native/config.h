@@ -25,6 +25,8 @@ enum ConfigFlag : unsigned {
   kScaleDecayPerTimescale = 1u << 6,
   // mean η over the tensor instead of the whole problem
   kTensorLearningRateMean = 1u << 7,
+  // softsign for tanh and σ, and functions as cheap for asinh, ln and the σ of the decays (math.h, param_step.h)
+  kAlgebraicActivations = 1u << 8,
 };
 
 LO_HD LO_INLINE constexpr int inputCountOf(int timescales, unsigned flags) {

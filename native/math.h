@@ -59,6 +59,21 @@ LO_HD LO_INLINE float scaleByPowerOfTwo(float x, float n) {
   return x * bitsToFloat(static_cast<std::uint32_t>(static_cast<std::int32_t>(n) + 127) << 23);
 }
 
+// Floats are ordered as their bits: where the bits of a positive x lie, seen from those of 1, and back to the float.
+LO_HD LO_INLINE float bitsFromOne(float x) {
+  return static_cast<float>(static_cast<std::int32_t>(floatToBits(x) - 0x3f800000u));
+}
+LO_HD LO_INLINE float floatFromOne(float distance) {
+  return bitsToFloat(static_cast<std::uint32_t>(static_cast<std::int32_t>(rintf(distance)) + 0x3f800000));
+}
+// 2^⌊log₂ x⌋ for positive normal x.
+LO_HD LO_INLINE float powerOfTwoBelow(float x) { return bitsToFloat(floatToBits(x) & 0x7f800000u); }
+LO_HD LO_INLINE double powerOfTwoBelow(double x) {
+  int e;
+  frexp(x, &e);
+  return ldexp(0.5, e);
+}
+
 // ---- approximations for float-valued types (P: float or a pack of floats) ----
 
 // Horner evaluation, highest coefficient first.
@@ -152,5 +167,54 @@ LO_HD LO_INLINE void sigmoidWithComplement(double x, double& value, double& comp
   complement = 1.0 / (1.0 + exp(x));
 }
 LO_HD LO_INLINE double asinh_(double x) { return asinh(x); }
+
+// ---- the functions of algebraic activations: exact by definition, without a transcendental function ----
+
+constexpr double kLn2 = 0.69314718055994530942;
+
+// ln 2·(e + m − 1) for x = m·2^e with m in [1, 2): ln x at powers of two, linear between, at most 0.0597 below ln x. In float
+// within 4e-6 of that for positive normal x.
+template <class P>
+LO_HD LO_INLINE P piecewiseLog_(P x) {
+  return bitsFromOne(x) * P(static_cast<float>(kLn2 / 8388608.0));
+}
+LO_HD LO_INLINE double piecewiseLog_(double x) {
+  int e;
+  const double m = 2 * frexp(x, &e);
+  return kLn2 * (e - 1 + (m - 1));
+}
+
+// The inverse of piecewiseLog_: e^x at multiples of ln 2, linear between, at most 6.2 % above. Arguments are clamped to
+// [-87, 88]; in float the relative error is at most 8e-6.
+template <class P>
+LO_HD LO_INLINE P piecewiseExp_(P x) {
+  x = max_(min_(x, P(88.0f)), P(-87.0f));
+  return floatFromOne(x * P(static_cast<float>(8388608.0 / kLn2)));
+}
+LO_HD LO_INLINE double piecewiseExp_(double x) {
+  const double t = max_(min_(x, 88.0), -87.0) / kLn2;
+  const double n = floor(t);
+  return ldexp(1 + (t - n), static_cast<int>(n));
+}
+
+// x/(1 + |x|), in the place of tanh x.
+template <class P>
+LO_HD LO_INLINE P softsign_(P x) {
+  return x / (abs_(x) + P(1));
+}
+
+// ½ + ½·softsign ½x, in the place of σ(x): the same value, ½, and slope, ¼, at 0.
+template <class P>
+LO_HD LO_INLINE P softSigmoid_(P x) {
+  return fma_(x / (abs_(x) + P(2)), P(0.5f), P(0.5f));
+}
+
+// σ with the piecewise e^x, and its complement: both keep their relative accuracy.
+template <class P>
+LO_HD LO_INLINE void piecewiseSigmoidWithComplement(P x, P& value, P& complement) {
+  const P e = piecewiseExp_(P(0) - x);
+  value = P(1) / (e + P(1));
+  complement = e * value;
+}
 
 }  // namespace lo

@@ -104,6 +104,8 @@ LO_HD LO_INLINE P dot(const W* w, const P* v, int n, P acc) {
 // (param_step_backward.h).
 struct NoRecord {
   template <class... V>
+  LO_HD LO_INLINE void decaysUsed(const V&...) {}
+  template <class... V>
   LO_HD LO_INLINE void scaling(const V&...) {}
   template <class... V>
   LO_HD LO_INLINE void reset(const V&...) {}
@@ -111,26 +113,96 @@ struct NoRecord {
   LO_HD LO_INLINE void updated(const V&...) {}
 };
 
+// σ and tanh of the cell, or their algebraic counterparts.
+template <class P, class Shape>
+LO_HD LO_INLINE P gateActivation(const Shape& shape, P x) {
+  return shape.has(kAlgebraicActivations) ? softSigmoid_(x) : sigmoid_(x);
+}
+template <class P, class Shape>
+LO_HD LO_INLINE P candidateActivation(const Shape& shape, P x) {
+  return shape.has(kAlgebraicActivations) ? softsign_(x) : tanh_(x);
+}
+
+// The decays of one step, with their complements.
+template <class P, class Shape>
+struct Decays {
+  P input[Shape::maxTimescales];      // β of ḡ_s
+  P inputGain[Shape::maxTimescales];  // 1 − β
+  P scale[Shape::maxTimescales];      // β_λ of λ_s
+  P scaleGain[Shape::maxTimescales];  // 1 − β_λ
+};
+
+// The decays of all timescales from that of one: β_s = β^(2^−s) from the first, by square roots (released code), or with
+// algebraic activations from the last, by squares.
+template <class P, class Shape>
+LO_HD LO_INLINE void spreadDecay(const Shape& shape, P* decay, P* gain) {
+  const P one(Scalar<P>(1));
+  const int S = shape.timescales();
+  if (shape.has(kAlgebraicActivations)) {
+    LO_UNROLL for (int s = S - 1; s > 0; --s) {
+      decay[s - 1] = decay[s] * decay[s];
+      gain[s - 1] = fma_(gain[s], decay[s], gain[s]);
+    }
+  } else {
+    LO_UNROLL for (int s = 0; s + 1 < S; ++s) {
+      // 1 − √β = (1 − β)/(1 + √β) keeps its relative accuracy for β close to 1.
+      decay[s + 1] = sqrt_(decay[s]);
+      gain[s + 1] = gain[s] / (one + decay[s + 1]);
+    }
+  }
+}
+
+// The decays are heads of the hidden state that the previous step left behind, so they need not be stored.
+template <class P, class W, class V, class Shape>
+LO_HD LO_INLINE void computeDecays(const Shape& shape, const Cell<W, V>& cell, const Coordinates<P, Shape>& c,
+                                   Decays<P, Shape>& d) {
+  using T = Scalar<P>;
+  const int H = shape.hidden(), S = shape.timescales();
+  const P zero(T(0)), one(T(1));
+  const int head = shape.has(kAlgebraicActivations) ? S - 1 : 0;
+  const auto fresh = c.scale[0] == zero;
+  const auto sigmoid = [&shape](P x, P& value, P& complement) {
+    if (shape.has(kAlgebraicActivations)) {
+      piecewiseSigmoidWithComplement(x, value, complement);
+    } else {
+      sigmoidWithComplement(x, value, complement);
+    }
+  };
+  P decay, gain;
+  if (S > 1) {
+    sigmoid(dot(cell.inputDecayReadout, c.hidden, H, P(cell.inputDecayBias)), decay, gain);
+    d.input[head] = select_(fresh, zero, decay);
+    d.inputGain[head] = select_(fresh, one, gain);
+    spreadDecay(shape, d.input, d.inputGain);
+  } else {
+    d.input[0] = zero;
+    d.inputGain[0] = one;
+  }
+  sigmoid(dot(cell.scaleDecayReadout, c.hidden, H, P(cell.scaleDecayBias)), decay, gain);
+  decay = select_(fresh, zero, decay);
+  gain = select_(fresh, one, gain);
+  if (shape.has(kScaleDecayPerTimescale)) {
+    d.scale[head] = decay;
+    d.scaleGain[head] = gain;
+    spreadDecay(shape, d.scale, d.scaleGain);
+  } else {
+    LO_UNROLL for (int s = 0; s < S; ++s) {
+      d.scale[s] = decay;
+      d.scaleGain[s] = gain;
+    }
+  }
+}
+
 // Advances ḡ and λ and fills out.inputs with x (paper, section 3.2). `gradient` is finite.
 template <class P, class W, class V, class M, class Shape, class Record>
 LO_HD LO_INLINE void updateInputs(const Shape& shape, const Cell<W, V>& cell, M meanLogRate, P gradient,
                                   Coordinates<P, Shape>& c, StepOutputs<P, Shape>& out, Record& record) {
   using T = Scalar<P>;
-  const int H = shape.hidden();
   const int S = shape.timescales();
-  const P zero(T(0)), one(T(1));
-  const auto fresh = c.scale[0] == zero;
-
-  // The decays are heads of the hidden state that the previous step left behind, so they need not be stored.
-  P inputDecay(zero), inputGain(one), scaleDecay, scaleGain;
-  if (S > 1) {
-    sigmoidWithComplement(dot(cell.inputDecayReadout, c.hidden, H, P(cell.inputDecayBias)), inputDecay, inputGain);
-    inputDecay = select_(fresh, zero, inputDecay);
-    inputGain = select_(fresh, one, inputGain);
-  }
-  sigmoidWithComplement(dot(cell.scaleDecayReadout, c.hidden, H, P(cell.scaleDecayBias)), scaleDecay, scaleGain);
-  scaleDecay = select_(fresh, zero, scaleDecay);
-  scaleGain = select_(fresh, one, scaleGain);
+  const P zero(T(0));
+  Decays<P, Shape> decays;
+  computeDecays(shape, cell, c, decays);
+  record.decaysUsed(decays);
 
   const P g = max_(min_(gradient, P(T(kMaxGradient))), P(T(-kMaxGradient)));
   P* x = out.inputs;
@@ -139,25 +211,21 @@ LO_HD LO_INLINE void updateInputs(const Shape& shape, const Cell<W, V>& cell, M 
   LO_UNROLL for (int s = 0; s < S; ++s) {
     P average = g;
     if (S > 1) {
-      average = fma_(inputDecay, c.momentum[s], inputGain * g);
+      average = fma_(decays.input[s], c.momentum[s], decays.inputGain[s] * g);
       c.momentum[s] = average;
     }
-    c.scale[s] = fma_(scaleDecay, c.scale[s], scaleGain * fma_(average, average, P(T(1e-12))));
+    c.scale[s] = fma_(decays.scale[s], c.scale[s], decays.scaleGain[s] * fma_(average, average, P(T(1e-12))));
     const P shifted = c.scale[s] + P(T(1e-16));
-    x[s] = asinh_(average / sqrt_(shifted));
-    record.scaling(s, inputDecay, inputGain, scaleDecay, scaleGain, average, shifted);
-    if (shape.has(kRelativeLogMagnitude)) {
-      logMagnitude[s] = log_(shifted);
-      meanLogMagnitude = meanLogMagnitude + logMagnitude[s];
+    if (shape.has(kAlgebraicActivations)) {
+      // m/√(1 + ¼m²) for m = ḡ/√λ, in the place of asinh m: the same slope at 0, 2 at infinity.
+      x[s] = average / sqrt_(fma_(average * P(T(0.25)), average, shifted));
+    } else {
+      x[s] = asinh_(average / sqrt_(shifted));
     }
-    if (s + 1 < S) {
-      // 1 − √β = (1 − β)/(1 + √β) keeps its relative accuracy for β close to 1.
-      inputDecay = sqrt_(inputDecay);
-      inputGain = inputGain / (one + inputDecay);
-      if (shape.has(kScaleDecayPerTimescale)) {
-        scaleDecay = sqrt_(scaleDecay);
-        scaleGain = scaleGain / (one + scaleDecay);
-      }
+    record.scaling(shape, s, average, shifted);
+    if (shape.has(kRelativeLogMagnitude)) {
+      logMagnitude[s] = shape.has(kAlgebraicActivations) ? piecewiseLog_(shifted) : log_(shifted);
+      meanLogMagnitude = meanLogMagnitude + logMagnitude[s];
     }
   }
   int n = S;
@@ -187,15 +255,15 @@ LO_HD LO_INLINE void updateHidden(const Shape& shape, const Cell<W, V>& cell, co
   for (int j = 0; j < H; ++j) in[I + j] = c.hidden[j];
   affine<2 * Shape::fixedHidden>(cell.gates, 2 * H, bias, in, I + H, 2 * H, gates);
   for (int j = 0; j < H; ++j) {
-    const P r = sigmoid_(gates[j]);
+    const P r = gateActivation(shape, gates[j]);
     record.reset(j, r);
     in[I + j] = r * c.hidden[j];
   }
   P candidate[Shape::maxHidden];
   affine<Shape::fixedHidden>(cell.candidate, H, bias + 2 * H, in, I + H, H, candidate);
   for (int j = 0; j < H; ++j) {
-    const P next = tanh_(candidate[j]);
-    const P u = sigmoid_(gates[H + j]);
+    const P next = candidateActivation(shape, candidate[j]);
+    const P u = gateActivation(shape, gates[H + j]);
     c.hidden[j] = fma_(u, c.hidden[j] - next, next);
     record.updated(j, u, next, c.hidden[j]);
   }

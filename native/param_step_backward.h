@@ -43,12 +43,10 @@ struct StepAdjoint {
 // Values of the forward pass that the reverse pass needs. `advance` fills it in when it is given as the recorder.
 template <class P, class Shape>
 struct StepTape {
-  P inputDecay[Shape::maxTimescales];
-  P inputGain[Shape::maxTimescales];
-  P scaleDecay[Shape::maxTimescales];
-  P scaleGain[Shape::maxTimescales];
+  Decays<P, Shape> decays;
   P average[Shape::maxTimescales];
   P inverseRoot[Shape::maxTimescales];  // 1/√(λ + 1e-16)
+  P logSlope[Shape::maxTimescales];     // of the piecewise logarithm at λ + 1e-16
   P inputs[Shape::maxInputs];
   P resetGate[Shape::maxHidden];
   P updateGate[Shape::maxHidden];
@@ -56,12 +54,10 @@ struct StepTape {
   P hidden[Shape::maxHidden];  // h'
   P logStep;
 
-  LO_HD LO_INLINE void scaling(int s, P decay, P gain, P decayOfScale, P gainOfScale, P mean, P shifted) {
-    inputDecay[s] = decay;
-    inputGain[s] = gain;
-    scaleDecay[s] = decayOfScale;
-    scaleGain[s] = gainOfScale;
+  LO_HD LO_INLINE void decaysUsed(const Decays<P, Shape>& used) { decays = used; }
+  LO_HD LO_INLINE void scaling(const Shape& shape, int s, P mean, P shifted) {
     average[s] = mean;
+    if (shape.has(kAlgebraicActivations)) logSlope[s] = P(Scalar<P>(kLn2)) / powerOfTwoBelow(shifted);
     inverseRoot[s] = P(Scalar<P>(1)) / sqrt_(shifted);
   }
   LO_HD LO_INLINE void reset(int j, P r) { resetGate[j] = r; }
@@ -102,6 +98,34 @@ LO_HD LO_INLINE void dotBackward(const W* w, A* grad, const P* v, int n, P bar, 
   }
 }
 
+// Reverse of the activations of param_step.h: from the adjoint of a value to that of the argument.
+template <class P, class Shape>
+LO_HD LO_INLINE P throughGate(const Shape& shape, P bar, P value) {
+  const P one(Scalar<P>(1));
+  if (shape.has(kAlgebraicActivations)) {
+    const P side = min_(value, one - value);
+    return bar * (side * side);
+  }
+  return bar * value * (one - value);
+}
+template <class P, class Shape>
+LO_HD LO_INLINE P throughCandidate(const Shape& shape, P bar, P value) {
+  const P one(Scalar<P>(1));
+  if (shape.has(kAlgebraicActivations)) {
+    const P rest = one - abs_(value);
+    return bar * (rest * rest);
+  }
+  return bar * (one - value * value);
+}
+template <class P, class Shape>
+LO_HD LO_INLINE P throughDecay(const Shape& shape, P bar, P decay, P gain) {
+  if (shape.has(kAlgebraicActivations)) {
+    // β = 1/(1 + E) with E = 2^n·(1 + f), whose slope in the argument is −2^n/ln 2.
+    return bar * (decay * decay) * (powerOfTwoBelow(gain / decay) * P(Scalar<P>(1 / kLn2)));
+  }
+  return bar * decay * gain;
+}
+
 // Reverse of readOut (paper, section 3.3). The bound of η_step passes its adjoint straight through.
 template <class P, class W, class V, class A, class Shape>
 LO_HD LO_INLINE void readOutBackward(const Shape& shape, const Cell<W, V>& cell, const StepTape<P, Shape>& t,
@@ -139,8 +163,8 @@ LO_HD LO_INLINE void updateHiddenBackward(const Shape& shape, const Cell<W, V>& 
   for (int i = 0; i < I + H; ++i) barIn[i] = zero;
   for (int j = 0; j < H; ++j) {
     const P u = t.updateGate[j], c = t.candidate[j];
-    gates[H + j] = newHidden[j] * (oldHidden[j] - c) * u * (one - u);
-    candidate[j] = newHidden[j] * (one - u) * (one - c * c);
+    gates[H + j] = throughGate(shape, newHidden[j] * (oldHidden[j] - c), u);
+    candidate[j] = throughCandidate(shape, newHidden[j] * (one - u), c);
     hidden[j] = fma_(newHidden[j], u, hidden[j]);
     bias[2 * H + j] = bias[2 * H + j] + candidate[j];
     in[I + j] = t.resetGate[j] * oldHidden[j];
@@ -148,7 +172,7 @@ LO_HD LO_INLINE void updateHiddenBackward(const Shape& shape, const Cell<W, V>& 
   affineBackward(cell.candidate, weights.candidate, H, in, I + H, H, candidate, barIn);
   for (int j = 0; j < H; ++j) {
     const P r = t.resetGate[j];
-    gates[j] = barIn[I + j] * oldHidden[j] * r * (one - r);
+    gates[j] = throughGate(shape, barIn[I + j] * oldHidden[j], r);
     hidden[j] = fma_(barIn[I + j], r, hidden[j]);
     barIn[I + j] = zero;
     in[I + j] = oldHidden[j];
@@ -197,39 +221,60 @@ LO_HD LO_INLINE void updateInputsBackward(const Shape& shape, const Cell<W, V>& 
   }
   if (shape.has(kAbsoluteLearningRate)) old.logRate = old.logRate + x[n++];
 
-  P inputDecay(zero), scaleDecay(zero);  // adjoints, carried from s + 1 to s through the square roots
+  const bool algebraic = shape.has(kAlgebraicActivations);
+  P inputDecay(zero), scaleDecay(zero);  // adjoints, carried from one timescale to that which its decay was made of
+  const Decays<P, Shape>& d = t.decays;
   barGradient = zero;
-  for (int s = S - 1; s >= 0; --s) {
+  for (int k = 0; k < S; ++k) {
+    const int s = algebraic ? k : S - 1 - k;
     const P ratio = t.average[s] * t.inverseRoot[s];
-    const P barRatio = x[s] / sqrt_(fma_(ratio, ratio, one));
+    P barRatio, magnitude;
+    if (algebraic) {
+      const P inverse = one / fma_(ratio * P(T(0.25)), ratio, one);
+      barRatio = x[s] * inverse * sqrt_(inverse);
+      magnitude = logMagnitude[s] * t.logSlope[s];
+    } else {
+      barRatio = x[s] / sqrt_(fma_(ratio, ratio, one));
+    }
     // shifted = λ + 1e-16
-    const P shifted = t.inverseRoot[s] * (fma_(P(T(-0.5)) * barRatio, ratio, logMagnitude[s]) * t.inverseRoot[s]);
+    P shifted;
+    if (algebraic) {
+      shifted = fma_(P(T(-0.5)) * barRatio * ratio * t.inverseRoot[s], t.inverseRoot[s], magnitude);
+    } else {
+      shifted = t.inverseRoot[s] * (fma_(P(T(-0.5)) * barRatio, ratio, logMagnitude[s]) * t.inverseRoot[s]);
+    }
     const P scale = bar.scale[s] + shifted;
     const P square = fma_(t.average[s], t.average[s], P(T(1e-12)));
-    P average = fma_(barRatio, t.inverseRoot[s], (scale + scale) * t.scaleGain[s] * t.average[s]);
-    old.scale[s] = scale * t.scaleDecay[s];
+    P average = fma_(barRatio, t.inverseRoot[s], (scale + scale) * d.scaleGain[s] * t.average[s]);
+    old.scale[s] = scale * d.scale[s];
     const P barScaleDecay = scale * (state.scale[s] - square);
     if (S > 1) {
       average = average + bar.momentum[s];
-      old.momentum[s] = average * t.inputDecay[s];
-      barGradient = fma_(average, t.inputGain[s], barGradient);
+      old.momentum[s] = average * d.input[s];
+      barGradient = fma_(average, d.inputGain[s], barGradient);
       inputDecay = fma_(average, state.momentum[s] - gradient, inputDecay);
     } else {
       old.momentum[s] = zero;
       barGradient = barGradient + average;
     }
     scaleDecay = scaleDecay + barScaleDecay;
-    if (s == 0) break;
-    // β_s = √β_{s−1}; for a fresh coordinate both are 0 and no adjoint passes.
-    inputDecay = select_(fresh, zero, inputDecay * half / t.inputDecay[s]);
-    if (shape.has(kScaleDecayPerTimescale)) scaleDecay = select_(fresh, zero, scaleDecay * half / t.scaleDecay[s]);
+    if (k + 1 == S) break;
+    // β_s = √β_{s−1}, or with algebraic activations β_s = β²_{s+1}; for a fresh coordinate both are 0 and no adjoint passes.
+    if (algebraic) {
+      inputDecay = (inputDecay + inputDecay) * d.input[s + 1];
+      if (shape.has(kScaleDecayPerTimescale)) scaleDecay = (scaleDecay + scaleDecay) * d.scale[s + 1];
+    } else {
+      inputDecay = select_(fresh, zero, inputDecay * half / d.input[s]);
+      if (shape.has(kScaleDecayPerTimescale)) scaleDecay = select_(fresh, zero, scaleDecay * half / d.scale[s]);
+    }
   }
+  const int head = algebraic ? S - 1 : 0;
   if (S > 1) {
-    const P z = select_(fresh, zero, inputDecay * t.inputDecay[0] * t.inputGain[0]);
+    const P z = select_(fresh, zero, throughDecay(shape, inputDecay, d.input[head], d.inputGain[head]));
     weights.inputDecayBias = weights.inputDecayBias + z;
     dotBackward(cell.inputDecayReadout, weights.inputDecayReadout, state.hidden, H, z, old.hidden);
   }
-  const P z = select_(fresh, zero, scaleDecay * t.scaleDecay[0] * t.scaleGain[0]);
+  const P z = select_(fresh, zero, throughDecay(shape, scaleDecay, d.scale[head], d.scaleGain[head]));
   weights.scaleDecayBias = weights.scaleDecayBias + z;
   dotBackward(cell.scaleDecayReadout, weights.scaleDecayReadout, state.hidden, H, z, old.hidden);
 }

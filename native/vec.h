@@ -55,6 +55,15 @@ struct Reg {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_and_si512(s, _mm512_set1_epi32(0x007fffff)), half));
   }
   static LO_INLINE V scaleByPowerOfTwo(V x, V n) { return _mm512_scalef_ps(x, n); }
+  static LO_INLINE V bitsFromOne(V x) {
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x3f800000)));
+  }
+  static LO_INLINE V floatFromOne(V d) {
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_cvtps_epi32(d), _mm512_set1_epi32(0x3f800000)));
+  }
+  static LO_INLINE V powerOfTwoBelow(V x) {
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7f800000)));
+  }
 };
 
 #elif defined(__AVX2__)
@@ -100,6 +109,15 @@ struct Reg {
   static LO_INLINE V scaleByPowerOfTwo(V x, V n) {
     const __m256i p = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
     return _mm256_mul_ps(x, _mm256_castsi256_ps(p));
+  }
+  static LO_INLINE V bitsFromOne(V x) {
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_castps_si256(x), _mm256_set1_epi32(0x3f800000)));
+  }
+  static LO_INLINE V floatFromOne(V d) {
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_cvtps_epi32(d), _mm256_set1_epi32(0x3f800000)));
+  }
+  static LO_INLINE V powerOfTwoBelow(V x) {
+    return _mm256_and_ps(x, _mm256_castsi256_ps(_mm256_set1_epi32(0x7f800000)));
   }
 };
 
@@ -147,6 +165,13 @@ struct Reg {
     const __m128i p = _mm_slli_epi32(_mm_add_epi32(_mm_cvtps_epi32(n), _mm_set1_epi32(127)), 23);
     return _mm_mul_ps(x, _mm_castsi128_ps(p));
   }
+  static LO_INLINE V bitsFromOne(V x) {
+    return _mm_cvtepi32_ps(_mm_sub_epi32(_mm_castps_si128(x), _mm_set1_epi32(0x3f800000)));
+  }
+  static LO_INLINE V floatFromOne(V d) {
+    return _mm_castsi128_ps(_mm_add_epi32(_mm_cvtps_epi32(d), _mm_set1_epi32(0x3f800000)));
+  }
+  static LO_INLINE V powerOfTwoBelow(V x) { return _mm_and_ps(x, _mm_castsi128_ps(_mm_set1_epi32(0x7f800000))); }
 };
 
 #elif defined(__ARM_NEON) && defined(__aarch64__)
@@ -175,7 +200,16 @@ struct Reg {
   static LO_INLINE V select(M m, V a, V b) { return vbslq_f32(m, a, b); }
   static LO_INLINE M both(M a, M b) { return vandq_u32(a, b); }
   static LO_INLINE unsigned bits(M m) {
-    const uint32x4_t lane = {1, 2, 4, 8};
+    const uint32x4_t lane = {1, 2, 4, 8  static LO_INLINE V bitsFromOne(V x) {
+    return vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_f32(x), vdupq_n_s32(0x3f800000)));
+  }
+  static LO_INLINE V floatFromOne(V d) {
+    return vreinterpretq_f32_s32(vaddq_s32(vcvtnq_s32_f32(d), vdupq_n_s32(0x3f800000)));
+  }
+  static LO_INLINE V powerOfTwoBelow(V x) {
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), vdupq_n_u32(0x7f800000u)));
+  }
+};
     return vaddvq_u32(vandq_u32(m, lane));
   }
   static LO_INLINE M fromBits(unsigned b) {
@@ -224,6 +258,9 @@ struct Reg {
   static LO_INLINE M fromBits(unsigned b) { return (b & 1u) != 0; }
   static LO_INLINE V splitExponent(V x, V& e) { return lo::splitExponent(x, e); }
   static LO_INLINE V scaleByPowerOfTwo(V x, V n) { return lo::scaleByPowerOfTwo(x, n); }
+  static LO_INLINE V bitsFromOne(V x) { return lo::bitsFromOne(x); }
+  static LO_INLINE V floatFromOne(V d) { return lo::floatFromOne(d); }
+  static LO_INLINE V powerOfTwoBelow(V x) { return lo::powerOfTwoBelow(x); }
 };
 
 #endif
@@ -309,6 +346,9 @@ LO_PACK_BINARY(copysign_, copysign)
 LO_PACK_UNARY(sqrt_, sqrt)
 LO_PACK_UNARY(abs_, abs)
 LO_PACK_UNARY(round_, round)
+LO_PACK_UNARY(bitsFromOne, bitsFromOne)
+LO_PACK_UNARY(floatFromOne, floatFromOne)
+LO_PACK_UNARY(powerOfTwoBelow, powerOfTwoBelow)
 LO_PACK_COMPARE(operator<, less)
 LO_PACK_COMPARE(operator<=, lessEqual)
 LO_PACK_COMPARE(operator==, equal)

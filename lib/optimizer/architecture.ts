@@ -19,6 +19,7 @@ export const DEFAULT_ARCHITECTURE: Architecture = {
   gradientShortcut: true,
   attention: false,
   scaleDecayPerTimescale: false,
+  activations: 'transcendental',
   learningRateMean: 'problem',
   maxLogLearningRate: 33,
   gradientScale: 1,
@@ -82,14 +83,15 @@ function requireInteger(name: string, value: unknown, min: number, max: number):
 }
 
 /**
- * Checks an architecture that came from a file or a caller. `gradientScale` may be missing, which means 1.
+ * Checks an architecture that came from a file or a caller. `gradientScale` and `activations` may be missing,
+ * which means 1 and 'transcendental'.
  * @throws TypeError or RangeError naming the field, what was expected and what came.
  */
 export function validateArchitecture(value: unknown): Architecture {
   if (typeof value !== 'object' || value === null) {
     throw new TypeError(`architecture: expected an object, got ${value === null ? 'null' : typeof value}`);
   }
-  const a = { gradientScale: 1, ...value } as Architecture;
+  const a = { gradientScale: 1, activations: 'transcendental', ...value } as Architecture;
   requireInteger('levels', a.levels, 1, 3);
   requireInteger('parameterHidden', a.parameterHidden, 1, 32);
   requireInteger('tensorHidden', a.tensorHidden, a.levels > 1 ? 1 : 0, a.levels > 1 ? 256 : 0);
@@ -103,6 +105,11 @@ export function validateArchitecture(value: unknown): Architecture {
   if (a.learningRateMean !== 'problem' && a.learningRateMean !== 'tensor') {
     throw new RangeError(
       `architecture.learningRateMean: expected 'problem' or 'tensor', got ${String(a.learningRateMean)}`,
+    );
+  }
+  if (a.activations !== 'transcendental' && a.activations !== 'algebraic') {
+    throw new RangeError(
+      `architecture.activations: expected 'transcendental' or 'algebraic', got ${String(a.activations)}`,
     );
   }
   const max = a.maxLogLearningRate;

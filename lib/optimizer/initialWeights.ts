@@ -42,7 +42,10 @@ function drawTensor(name: string, shape: readonly number[], a: Architecture, ran
   if (name === 'parameter.learningRate.readout') return fill(() => 0);
   if (name.endsWith('.readout')) return fill(() => (random.normal() * 0.5) / Math.sqrt(a.parameterHidden));
   if (name === 'parameter.scaleDecay.bias') return fill(() => 3.2);
-  if (name === 'parameter.inputDecay.bias') return fill(() => 2.2);
+  // σ(2.2) for the fastest average, so about σ(2.2 + ln 2·(S − 1)) for the slowest, whose decay algebraic activations learn.
+  if (name === 'parameter.inputDecay.bias') {
+    return fill(() => 2.2 + (a.activations === 'algebraic' ? Math.LN2 * (a.timescales - 1) : 0));
+  }
   if (name === 'parameter.learningRate.momentumLogit') return fill(() => 3.2);
   if (name === 'parameter.stepSizeOffset') return fill(() => -1);
   return fill(() => 0);

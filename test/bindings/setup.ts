@@ -29,6 +29,7 @@ export const architecture: Architecture = {
   gradientShortcut: true,
   attention: false,
   scaleDecayPerTimescale: false,
+  activations: 'transcendental',
   learningRateMean: 'problem',
   maxLogLearningRate: 3,
   gradientScale: 1,

@@ -54,6 +54,7 @@ function drawArchitecture(seed: number): Architecture {
     gradientShortcut: flag(),
     attention: flag(),
     scaleDecayPerTimescale: flag(),
+    activations: flag() ? 'transcendental' : 'algebraic',
     learningRateMean: flag() ? 'problem' : 'tensor',
     gradientScale: flag() ? 1 : 64,
   };

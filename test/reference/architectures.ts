@@ -17,6 +17,7 @@ const architectures: fc.Arbitrary<Architecture> = fc
     gradientShortcut: fc.boolean(),
     attention: fc.boolean(),
     scaleDecayPerTimescale: fc.boolean(),
+    activations: fc.constantFrom<'transcendental' | 'algebraic'>('transcendental', 'algebraic'),
     learningRateMean: fc.constantFrom<'problem' | 'tensor'>('problem', 'tensor'),
     maxLogLearningRate: fc.constantFrom(33, -2),
     gradientScale: fc.constantFrom(1, 1024),

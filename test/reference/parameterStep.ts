@@ -28,6 +28,39 @@ const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
 };
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
+/** ln 2·(e + m − 1) for x = m·2^e with m in [1, 2). */
+const piecewiseLog = (x: number): number => {
+  let e = Math.floor(Math.log2(x));
+  if (2 ** e > x) e--;
+  if (2 ** (e + 1) <= x) e++;
+  return Math.LN2 * (e + x / 2 ** e - 1);
+};
+const piecewiseExp = (x: number): number => {
+  const t = Math.min(Math.max(x, -87), 88) / Math.LN2;
+  return 2 ** Math.floor(t) * (1 + t - Math.floor(t));
+};
+const softsign = (x: number): number => x / (1 + Math.abs(x));
+
+/** The functions of both kinds of activations, and the power of the learned decay that timescale s of S has. */
+const ACTIVATIONS = {
+  transcendental: {
+    gate: sigmoid,
+    candidate: Math.tanh,
+    decay: sigmoid,
+    squash: Math.asinh,
+    log: Math.log,
+    power: (s: number) => 2 ** -s,
+  },
+  algebraic: {
+    gate: (x: number) => 0.5 + 0.5 * softsign(x / 2),
+    candidate: softsign,
+    decay: (x: number) => 1 / (1 + piecewiseExp(-x)),
+    squash: (m: number) => m / Math.sqrt(1 + m ** 2 / 4),
+    log: piecewiseLog,
+    power: (s: number, S: number) => 2 ** (S - 1 - s),
+  },
+};
+
 /**
  * The parameter level once more, coordinate by coordinate in double precision, written from the paper's equations alone:
  * what the native core is compared with. Coordinates without a finite gradient are left out, gradients beyond 1e18 count
@@ -63,14 +96,15 @@ export class ReferenceParameterLevel implements NativeOptimizer {
 
   /** Steps 1 and 2 of the algorithm: momenta at S timescales, dynamic scaling. Returns m. */
   private scaledMomenta(cell: Cell, gradient: number): number[] {
-    const { timescales: S, scaleDecayPerTimescale } = this.options.architecture;
+    const { timescales: S, scaleDecayPerTimescale, activations } = this.options.architecture;
+    const { squash, power } = ACTIVATIONS[activations];
     return cell.scale.map((_, s) => {
-      const beta = cell.decay ** (2 ** -s);
+      const beta = cell.decay ** power(s, S);
       const average = S === 1 ? gradient : beta * cell.momentum[s] + (1 - beta) * gradient;
       if (S > 1) cell.momentum[s] = average;
-      const betaScale = scaleDecayPerTimescale ? cell.scaleDecay ** (2 ** -s) : cell.scaleDecay;
+      const betaScale = scaleDecayPerTimescale ? cell.scaleDecay ** power(s, S) : cell.scaleDecay;
       cell.scale[s] = betaScale * cell.scale[s] + (1 - betaScale) * (average ** 2 + 1e-12);
-      return Math.asinh(average / Math.sqrt(cell.scale[s] + 1e-16));
+      return squash(average / Math.sqrt(cell.scale[s] + 1e-16));
     });
   }
 
@@ -80,7 +114,7 @@ export class ReferenceParameterLevel implements NativeOptimizer {
     const x = [...m];
     if (a.gradientProducts) for (let s = 0; s + 1 < m.length; s++) x.push(m[s] * m[s + 1]);
     if (a.relativeLogMagnitude) {
-      const logs = cell.scale.map((scale) => Math.log(scale + 1e-16));
+      const logs = cell.scale.map((scale) => ACTIVATIONS[a.activations].log(scale + 1e-16));
       x.push(...logs.map((l) => l - mean(logs)));
     }
     const eta = cell.logLearningRate;
@@ -93,16 +127,17 @@ export class ReferenceParameterLevel implements NativeOptimizer {
   /** Step 4. `matrix` is [inputs + hidden][columns]. */
   private recurrent(cell: Cell, x: readonly number[], bias: ArrayLike<number>): number[] {
     const { gateMatrix, candidateMatrix } = this.options.weights;
+    const { gate, candidate } = ACTIVATIONS[this.options.architecture.activations];
     const H = cell.hidden.length;
     const affine = (matrix: ArrayLike<number>, row: readonly number[], columns: number, column: number): number =>
       row.reduce((sum, value, i) => sum + value * matrix[i * columns + column], 0);
     const gates = Array.from({ length: 2 * H }, (_, j) =>
-      sigmoid(affine(gateMatrix, [...x, ...cell.hidden], 2 * H, j) + bias[j]),
+      gate(affine(gateMatrix, [...x, ...cell.hidden], 2 * H, j) + bias[j]),
     );
     const resetHidden = cell.hidden.map((h, j) => gates[j] * h);
     return cell.hidden.map((h, j) => {
-      const candidate = Math.tanh(affine(candidateMatrix, [...x, ...resetHidden], H, j) + bias[2 * H + j]);
-      return gates[H + j] * h + (1 - gates[H + j]) * candidate;
+      const next = candidate(affine(candidateMatrix, [...x, ...resetHidden], H, j) + bias[2 * H + j]);
+      return gates[H + j] * h + (1 - gates[H + j]) * next;
     });
   }
 
@@ -110,6 +145,7 @@ export class ReferenceParameterLevel implements NativeOptimizer {
     const { weights: w, architecture: a } = this.options;
     const H = a.parameterHidden;
     const X = inputCount(a);
+    const decayOf = ACTIVATIONS[a.activations].decay;
     const cells = request.tensors.map((handle) => this.tensors.get(handle)!);
     const active = request.gradients.map((g) => Array.from(g, (_, i) => i).filter((i) => Number.isFinite(g[i])));
     const skipped = request.gradients.reduce((sum, g, t) => sum + g.length - active[t].length, 0);
@@ -148,8 +184,8 @@ export class ReferenceParameterLevel implements NativeOptimizer {
         const clipped = Math.min(Math.max(rate, -33), a.maxLogLearningRate);
         stepRates.push(clipped);
         cell.logLearningRate = w.learningRateMomentum * cell.logLearningRate + (1 - w.learningRateMomentum) * clipped;
-        cell.decay = sigmoid(dot(w.inputDecayReadout, cell.hidden) + w.inputDecayBias);
-        cell.scaleDecay = sigmoid(dot(w.scaleDecayReadout, cell.hidden) + w.scaleDecayBias);
+        cell.decay = decayOf(dot(w.inputDecayReadout, cell.hidden) + w.inputDecayBias);
+        cell.scaleDecay = decayOf(dot(w.scaleDecayReadout, cell.hidden) + w.scaleDecayBias);
         [...cell.hidden, ...x].forEach((value, j) => (request.means[t * (H + X) + j] += value / list.length));
       }
       const normaliser = (d: readonly number[]): number => Math.sqrt(mean(d.map((v) => v * v)) + 1e-16);

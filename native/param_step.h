@@ -123,6 +123,15 @@ LO_HD LO_INLINE P candidateActivation(const Shape& shape, P x) {
   return shape.has(kAlgebraicActivations) ? softsign_(x) : tanh_(x);
 }
 
+template <class P, class Shape>
+LO_HD LO_INLINE void decayActivation(const Shape& shape, P x, P& value, P& complement) {
+  if (shape.has(kAlgebraicActivations)) {
+    piecewiseSigmoidWithComplement(x, value, complement);
+  } else {
+    sigmoidWithComplement(x, value, complement);
+  }
+}
+
 // The decays of one step, with their complements.
 template <class P, class Shape>
 struct Decays {
@@ -154,23 +163,16 @@ LO_HD LO_INLINE void spreadDecay(const Shape& shape, P* decay, P* gain) {
 
 // The decays are heads of the hidden state that the previous step left behind, so they need not be stored.
 template <class P, class W, class V, class Shape>
-LO_HD LO_INLINE void computeDecays(const Shape& shape, const Cell<W, V>& cell, const Coordinates<P, Shape>& c,
+LO_HD LO_INLINE void computeDecays(const Shape& shape, const Cell<W, V>& cell, const P* hidden, P firstScale,
                                    Decays<P, Shape>& d) {
   using T = Scalar<P>;
   const int H = shape.hidden(), S = shape.timescales();
   const P zero(T(0)), one(T(1));
   const int head = shape.has(kAlgebraicActivations) ? S - 1 : 0;
-  const auto fresh = c.scale[0] == zero;
-  const auto sigmoid = [&shape](P x, P& value, P& complement) {
-    if (shape.has(kAlgebraicActivations)) {
-      piecewiseSigmoidWithComplement(x, value, complement);
-    } else {
-      sigmoidWithComplement(x, value, complement);
-    }
-  };
+  const auto fresh = firstScale == zero;
   P decay, gain;
   if (S > 1) {
-    sigmoid(dot(cell.inputDecayReadout, c.hidden, H, P(cell.inputDecayBias)), decay, gain);
+    decayActivation(shape, dot(cell.inputDecayReadout, hidden, H, P(cell.inputDecayBias)), decay, gain);
     d.input[head] = select_(fresh, zero, decay);
     d.inputGain[head] = select_(fresh, one, gain);
     spreadDecay(shape, d.input, d.inputGain);
@@ -178,7 +180,7 @@ LO_HD LO_INLINE void computeDecays(const Shape& shape, const Cell<W, V>& cell, c
     d.input[0] = zero;
     d.inputGain[0] = one;
   }
-  sigmoid(dot(cell.scaleDecayReadout, c.hidden, H, P(cell.scaleDecayBias)), decay, gain);
+  decayActivation(shape, dot(cell.scaleDecayReadout, hidden, H, P(cell.scaleDecayBias)), decay, gain);
   decay = select_(fresh, zero, decay);
   gain = select_(fresh, one, gain);
   if (shape.has(kScaleDecayPerTimescale)) {
@@ -193,55 +195,91 @@ LO_HD LO_INLINE void computeDecays(const Shape& shape, const Cell<W, V>& cell, c
   }
 }
 
-// Advances ḡ and λ and fills out.inputs with x (paper, section 3.2). `gradient` is finite.
-template <class P, class W, class V, class M, class Shape, class Record>
-LO_HD LO_INLINE void updateInputs(const Shape& shape, const Cell<W, V>& cell, M meanLogRate, P gradient,
-                                  Coordinates<P, Shape>& c, StepOutputs<P, Shape>& out, Record& record) {
+// Advances ḡ and λ of one timescale; gives m, the scaled gradient, and λ + 1e-16.
+template <class P, class Shape>
+LO_HD LO_INLINE P updateTimescale(const Shape& shape, P decay, P gain, P scaleDecay, P scaleGain, P gradient, P& momentum,
+                                  P& scale, P& average, P& shifted) {
+  using T = Scalar<P>;
+  average = gradient;
+  if (shape.timescales() > 1) {
+    average = fma_(decay, momentum, gain * gradient);
+    momentum = average;
+  }
+  scale = fma_(scaleDecay, scale, scaleGain * fma_(average, average, P(T(1e-12))));
+  shifted = scale + P(T(1e-16));
+  if (shape.has(kAlgebraicActivations)) {
+    // m/√(1 + ¼m²) for m = ḡ/√λ, in the place of asinh m: the same slope at 0, 2 at infinity.
+    return average / sqrt_(fma_(average * P(T(0.25)), average, shifted));
+  }
+  return asinh_(average / sqrt_(shifted));
+}
+
+template <class P, class Shape>
+LO_HD LO_INLINE P logMagnitudeOf(const Shape& shape, P shifted) {
+  return shape.has(kAlgebraicActivations) ? piecewiseLog_(shifted) : log_(shifted);
+}
+
+// Completes x, whose first entries are m, from the logarithms of λ and from η.
+template <class P, class M, class Shape>
+LO_HD LO_INLINE void completeInputs(const Shape& shape, M meanLogRate, P logRate, const P* logMagnitude, P* x) {
   using T = Scalar<P>;
   const int S = shape.timescales();
-  const P zero(T(0));
-  Decays<P, Shape> decays;
-  computeDecays(shape, cell, c, decays);
-  record.decaysUsed(decays);
-
-  const P g = max_(min_(gradient, P(T(kMaxGradient))), P(T(-kMaxGradient)));
-  P* x = out.inputs;
-  P logMagnitude[Shape::maxTimescales] = {};
-  P meanLogMagnitude(zero);
-  LO_UNROLL for (int s = 0; s < S; ++s) {
-    P average = g;
-    if (S > 1) {
-      average = fma_(decays.input[s], c.momentum[s], decays.inputGain[s] * g);
-      c.momentum[s] = average;
-    }
-    c.scale[s] = fma_(decays.scale[s], c.scale[s], decays.scaleGain[s] * fma_(average, average, P(T(1e-12))));
-    const P shifted = c.scale[s] + P(T(1e-16));
-    if (shape.has(kAlgebraicActivations)) {
-      // m/√(1 + ¼m²) for m = ḡ/√λ, in the place of asinh m: the same slope at 0, 2 at infinity.
-      x[s] = average / sqrt_(fma_(average * P(T(0.25)), average, shifted));
-    } else {
-      x[s] = asinh_(average / sqrt_(shifted));
-    }
-    record.scaling(shape, s, average, shifted);
-    if (shape.has(kRelativeLogMagnitude)) {
-      logMagnitude[s] = shape.has(kAlgebraicActivations) ? piecewiseLog_(shifted) : log_(shifted);
-      meanLogMagnitude = meanLogMagnitude + logMagnitude[s];
-    }
-  }
   int n = S;
   if (shape.has(kGradientProducts)) {
     LO_UNROLL for (int s = 0; s + 1 < S; ++s) x[n++] = x[s] * x[s + 1];
   }
   if (shape.has(kRelativeLogMagnitude)) {
-    meanLogMagnitude = meanLogMagnitude * P(T(1) / T(S));
-    LO_UNROLL for (int s = 0; s < S; ++s) x[n++] = logMagnitude[s] - meanLogMagnitude;
+    P mean(T(0));
+    LO_UNROLL for (int s = 0; s < S; ++s) mean = mean + logMagnitude[s];
+    mean = mean * P(T(1) / T(S));
+    LO_UNROLL for (int s = 0; s < S; ++s) x[n++] = logMagnitude[s] - mean;
   }
-  if (shape.has(kRelativeLearningRate)) x[n++] = c.logRate - P(meanLogRate);
+  if (shape.has(kRelativeLearningRate)) x[n++] = logRate - P(meanLogRate);
   if (shape.has(kExtremeRateIndicator)) {
-    const P logTiny(T(-13.815510557964274));  // ln 1e-6; ln 1 is 0
-    x[n++] = max_(c.logRate, zero) - max_(logTiny - c.logRate, zero);
+    const P zero(T(0)), logTiny(T(-13.815510557964274));  // ln 1e-6; ln 1 is 0
+    x[n++] = max_(logRate, zero) - max_(logTiny - logRate, zero);
   }
-  if (shape.has(kAbsoluteLearningRate)) x[n++] = c.logRate + P(T(6.907755278982137));  // − ln 1e-3
+  if (shape.has(kAbsoluteLearningRate)) x[n++] = logRate + P(T(6.907755278982137));  // − ln 1e-3
+}
+
+// The gradient as the step takes it in.
+template <class P>
+LO_HD LO_INLINE P boundedGradient(P gradient) {
+  using T = Scalar<P>;
+  return max_(min_(gradient, P(T(kMaxGradient))), P(T(-kMaxGradient)));
+}
+
+// Advances ḡ and λ and fills out.inputs with x (paper, section 3.2). `gradient` is finite.
+template <class P, class W, class V, class M, class Shape, class Record>
+LO_HD LO_INLINE void updateInputs(const Shape& shape, const Cell<W, V>& cell, M meanLogRate, P gradient,
+                                  Coordinates<P, Shape>& c, StepOutputs<P, Shape>& out, Record& record) {
+  const int S = shape.timescales();
+  Decays<P, Shape> decays;
+  computeDecays(shape, cell, c.hidden, c.scale[0], decays);
+  record.decaysUsed(decays);
+  const P g = boundedGradient(gradient);
+  P logMagnitude[Shape::maxTimescales] = {};
+  LO_UNROLL for (int s = 0; s < S; ++s) {
+    P average, shifted;
+    out.inputs[s] = updateTimescale(shape, decays.input[s], decays.inputGain[s], decays.scale[s], decays.scaleGain[s], g,
+                                    c.momentum[s], c.scale[s], average, shifted);
+    record.scaling(shape, s, average, shifted);
+    if (shape.has(kRelativeLogMagnitude)) logMagnitude[s] = logMagnitudeOf(shape, shifted);
+  }
+  completeInputs(shape, meanLogRate, c.logRate, logMagnitude, out.inputs);
+}
+
+// Element-wise parts of the GRU, from what its gates and its candidate are the activations of.
+template <class P, class Shape>
+LO_HD LO_INLINE P resetHidden(const Shape& shape, P gate, P hidden, P& reset) {
+  reset = gateActivation(shape, gate);
+  return reset * hidden;
+}
+template <class P, class Shape>
+LO_HD LO_INLINE P nextHidden(const Shape& shape, P gate, P candidate, P hidden, P& update, P& next) {
+  next = candidateActivation(shape, candidate);
+  update = gateActivation(shape, gate);
+  return fma_(update, hidden - next, next);
 }
 
 // GRU with the tensor's bias, columns [reset | update | candidate]; uses out.inputs and advances c.hidden.
@@ -255,16 +293,15 @@ LO_HD LO_INLINE void updateHidden(const Shape& shape, const Cell<W, V>& cell, co
   for (int j = 0; j < H; ++j) in[I + j] = c.hidden[j];
   affine<2 * Shape::fixedHidden>(cell.gates, 2 * H, bias, in, I + H, 2 * H, gates);
   for (int j = 0; j < H; ++j) {
-    const P r = gateActivation(shape, gates[j]);
+    P r;
+    in[I + j] = resetHidden(shape, gates[j], c.hidden[j], r);
     record.reset(j, r);
-    in[I + j] = r * c.hidden[j];
   }
   P candidate[Shape::maxHidden];
   affine<Shape::fixedHidden>(cell.candidate, H, bias + 2 * H, in, I + H, H, candidate);
   for (int j = 0; j < H; ++j) {
-    const P next = candidateActivation(shape, candidate[j]);
-    const P u = gateActivation(shape, gates[H + j]);
-    c.hidden[j] = fma_(u, c.hidden[j] - next, next);
+    P u, next;
+    c.hidden[j] = nextHidden(shape, gates[H + j], candidate[j], c.hidden[j], u, next);
     record.updated(j, u, next, c.hidden[j]);
   }
 }

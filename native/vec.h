@@ -2,7 +2,7 @@
 // instruction set and includes this header once, inside a namespace of its own, so no function here can be shared
 // between translation units that were compiled with different flags.
 //
-// Reg: one hardware register. Pack: 16 floats in as many registers as that takes.
+// Reg: one hardware register. PackOf<N>: the floats of N registers. Pack: 16 floats in as many registers as that takes.
 #pragma once
 
 #include <cstdint>
@@ -268,17 +268,18 @@ struct Reg {
 constexpr int kPackWidth = 16;
 constexpr int kRegs = kPackWidth / Reg::width;
 
-struct Mask {
-  Reg::M m[kRegs];
+template <int N>
+struct MaskOf {
+  Reg::M m[N];
 
-  static LO_INLINE Mask fromBits(unsigned bits) {
-    Mask r;
-    LO_UNROLL for (int k = 0; k < kRegs; ++k) r.m[k] = Reg::fromBits(bits >> (k * Reg::width));
+  static LO_INLINE MaskOf fromBits(unsigned bits) {
+    MaskOf r;
+    LO_UNROLL for (int k = 0; k < N; ++k) r.m[k] = Reg::fromBits(bits >> (k * Reg::width));
     return r;
   }
   LO_INLINE unsigned bits() const {
     unsigned b = 0;
-    LO_UNROLL for (int k = 0; k < kRegs; ++k) b |= Reg::bits(m[k]) << (k * Reg::width);
+    LO_UNROLL for (int k = 0; k < N; ++k) b |= Reg::bits(m[k]) << (k * Reg::width);
     return b;
   }
 };
@@ -288,51 +289,60 @@ struct PackMemory {
   float lanes[kPackWidth];
 };
 
-struct Pack {
-  Reg::V r[kRegs];
+// Floats in N registers.
+template <int N>
+struct PackOf {
+  static constexpr int width = N * Reg::width;
+  Reg::V r[N];
 
-  Pack() = default;
-  LO_INLINE explicit Pack(const PackMemory& m) : Pack(load(m.lanes)) {}
-  LO_INLINE explicit Pack(float x) {
+  PackOf() = default;
+  LO_INLINE explicit PackOf(const PackMemory& m) : PackOf(load(m.lanes)) {}
+  LO_INLINE explicit PackOf(float x) {
     const Reg::V v = Reg::set(x);
-    LO_UNROLL for (int k = 0; k < kRegs; ++k) r[k] = v;
+    LO_UNROLL for (int k = 0; k < N; ++k) r[k] = v;
   }
-  static LO_INLINE Pack load(const float* p) {
-    Pack v;
-    LO_UNROLL for (int k = 0; k < kRegs; ++k) v.r[k] = Reg::load(p + k * Reg::width);
+  static LO_INLINE PackOf load(const float* p) {
+    PackOf v;
+    LO_UNROLL for (int k = 0; k < N; ++k) v.r[k] = Reg::load(p + k * Reg::width);
     return v;
   }
   LO_INLINE void store(float* p) const {
-    LO_UNROLL for (int k = 0; k < kRegs; ++k) Reg::store(p + k * Reg::width, r[k]);
+    LO_UNROLL for (int k = 0; k < N; ++k) Reg::store(p + k * Reg::width, r[k]);
   }
-  // Sum of the 16 lanes in double, in lane order.
+  // Sum of the lanes in double, in lane order.
   LO_INLINE double sum() const {
-    float lanes[kPackWidth];
+    float lanes[width];
     store(lanes);
     double s = 0;
-    for (int i = 0; i < kPackWidth; ++i) s += static_cast<double>(lanes[i]);
+    for (int i = 0; i < width; ++i) s += static_cast<double>(lanes[i]);
     return s;
   }
 };
 
+using Pack = PackOf<kRegs>;
+using Mask = MaskOf<kRegs>;
+
 LO_INLINE void put(PackMemory& memory, Pack value) { value.store(memory.lanes); }
 
 #define LO_PACK_BINARY(NAME, OP)                                                      \
-  LO_INLINE Pack NAME(Pack a, Pack b) {                                               \
-    Pack r;                                                                           \
-    LO_UNROLL for (int k = 0; k < kRegs; ++k) r.r[k] = Reg::OP(a.r[k], b.r[k]);       \
+  template <int N>                                                                    \
+  LO_INLINE PackOf<N> NAME(PackOf<N> a, PackOf<N> b) {                                \
+    PackOf<N> r;                                                                      \
+    LO_UNROLL for (int k = 0; k < N; ++k) r.r[k] = Reg::OP(a.r[k], b.r[k]);           \
     return r;                                                                         \
   }
 #define LO_PACK_UNARY(NAME, OP)                                                       \
-  LO_INLINE Pack NAME(Pack a) {                                                       \
-    Pack r;                                                                           \
-    LO_UNROLL for (int k = 0; k < kRegs; ++k) r.r[k] = Reg::OP(a.r[k]);               \
+  template <int N>                                                                    \
+  LO_INLINE PackOf<N> NAME(PackOf<N> a) {                                             \
+    PackOf<N> r;                                                                      \
+    LO_UNROLL for (int k = 0; k < N; ++k) r.r[k] = Reg::OP(a.r[k]);                   \
     return r;                                                                         \
   }
 #define LO_PACK_COMPARE(NAME, OP)                                                     \
-  LO_INLINE Mask NAME(Pack a, Pack b) {                                               \
-    Mask r;                                                                           \
-    LO_UNROLL for (int k = 0; k < kRegs; ++k) r.m[k] = Reg::OP(a.r[k], b.r[k]);       \
+  template <int N>                                                                    \
+  LO_INLINE MaskOf<N> NAME(PackOf<N> a, PackOf<N> b) {                                \
+    MaskOf<N> r;                                                                      \
+    LO_UNROLL for (int k = 0; k < N; ++k) r.m[k] = Reg::OP(a.r[k], b.r[k]);           \
     return r;                                                                         \
   }
 
@@ -357,24 +367,28 @@ LO_PACK_COMPARE(operator==, equal)
 #undef LO_PACK_UNARY
 #undef LO_PACK_COMPARE
 
-LO_INLINE Pack fma_(Pack a, Pack b, Pack c) {
-  Pack r;
-  LO_UNROLL for (int k = 0; k < kRegs; ++k) r.r[k] = Reg::fma(a.r[k], b.r[k], c.r[k]);
+template <int N>
+LO_INLINE PackOf<N> fma_(PackOf<N> a, PackOf<N> b, PackOf<N> c) {
+  PackOf<N> r;
+  LO_UNROLL for (int k = 0; k < N; ++k) r.r[k] = Reg::fma(a.r[k], b.r[k], c.r[k]);
   return r;
 }
-LO_INLINE Pack select_(Mask m, Pack a, Pack b) {
-  Pack r;
-  LO_UNROLL for (int k = 0; k < kRegs; ++k) r.r[k] = Reg::select(m.m[k], a.r[k], b.r[k]);
+template <int N>
+LO_INLINE PackOf<N> select_(MaskOf<N> m, PackOf<N> a, PackOf<N> b) {
+  PackOf<N> r;
+  LO_UNROLL for (int k = 0; k < N; ++k) r.r[k] = Reg::select(m.m[k], a.r[k], b.r[k]);
   return r;
 }
-LO_INLINE Pack splitExponent(Pack x, Pack& e) {
-  Pack r;
-  LO_UNROLL for (int k = 0; k < kRegs; ++k) r.r[k] = Reg::splitExponent(x.r[k], e.r[k]);
+template <int N>
+LO_INLINE PackOf<N> splitExponent(PackOf<N> x, PackOf<N>& e) {
+  PackOf<N> r;
+  LO_UNROLL for (int k = 0; k < N; ++k) r.r[k] = Reg::splitExponent(x.r[k], e.r[k]);
   return r;
 }
-LO_INLINE Pack scaleByPowerOfTwo(Pack x, Pack n) {
-  Pack r;
-  LO_UNROLL for (int k = 0; k < kRegs; ++k) r.r[k] = Reg::scaleByPowerOfTwo(x.r[k], n.r[k]);
+template <int N>
+LO_INLINE PackOf<N> scaleByPowerOfTwo(PackOf<N> x, PackOf<N> n) {
+  PackOf<N> r;
+  LO_UNROLL for (int k = 0; k < N; ++k) r.r[k] = Reg::scaleByPowerOfTwo(x.r[k], n.r[k]);
   return r;
 }
 

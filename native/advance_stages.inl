@@ -1,12 +1,12 @@
 // Pass 1 for the path of nearly all coordinates, float: blocks whose gradients are all in range and finite go through the
-// step of param_step.h stage by stage. Within a stage one register of coordinates after the other is worked on, with
-// nothing between them that depends on the one before, so that their latencies overlap, and no more values than registers.
-// What passes between stages lies in a panel, in the first-level cache. Included by kernels.inl's user inside its namespace.
+// step of param_step.h stage by stage. Within a stage one register of coordinates after the other is worked on, with no
+// more values than registers and nothing that depends on the one before, so that latencies overlap. What passes between the
+// stages lies in a panel, in the first-level cache. Included by kernels_float.inl after kernels.inl.
 
 using R = PackOf<1>;
 constexpr int kParts = kRegs;
 // Blocks that go through the stages together.
-constexpr std::size_t kStageBlocks = 32 / kBlock;
+constexpr std::size_t kStageBlocks = 2;
 
 LO_INLINE R partOf(const P& pack, int k) {
   R r;
@@ -15,20 +15,82 @@ LO_INLINE R partOf(const P& pack, int k) {
 }
 LO_INLINE void setPart(P& pack, int k, R value) { pack.r[k] = value.r[0]; }
 
+// Inputs that depend linearly on others need no row of their own in the matrix products: the relative logarithms sum to 0,
+// and the absolute rate is the relative one plus a number that all coordinates share.
+template <class Shape>
+LO_INLINE constexpr bool dropsLogMagnitude(const Shape& shape) {
+  return shape.has(kRelativeLogMagnitude);
+}
+template <class Shape>
+LO_INLINE constexpr bool dropsAbsoluteRate(const Shape& shape) {
+  return shape.has(kRelativeLearningRate) && shape.has(kAbsoluteLearningRate);
+}
+template <class Shape>
+LO_INLINE constexpr int keptInputs(const Shape& shape) {
+  return shape.inputs() - (dropsLogMagnitude(shape) ? 1 : 0) - (dropsAbsoluteRate(shape) ? 1 : 0);
+}
+// Positions among x (completeInputs).
+template <class Shape>
+LO_INLINE constexpr int lastLogMagnitude(const Shape& shape) {
+  return (shape.has(kGradientProducts) ? 3 : 2) * shape.timescales() - (shape.has(kGradientProducts) ? 2 : 1);
+}
+template <class Shape>
+LO_INLINE constexpr int relativeRate(const Shape& shape) {
+  return lastLogMagnitude(shape) + (shape.has(kRelativeLogMagnitude) ? 1 : 1 - shape.timescales());
+}
+// The absolute rate is the last of x.
+template <class Shape>
+LO_INLINE constexpr bool isDropped(const Shape& shape, int i) {
+  return (dropsLogMagnitude(shape) && i == lastLogMagnitude(shape)) ||
+         (dropsAbsoluteRate(shape) && i + 1 == shape.inputs());
+}
+
+// The cell's matrices and the bias with the rows of dropped inputs folded into the others.
+template <class Shape>
+struct FoldedCell {
+  T gates[(Shape::maxInputs + Shape::maxHidden) * 2 * Shape::maxHidden];
+  T candidate[(Shape::maxInputs + Shape::maxHidden) * Shape::maxHidden];
+  T bias[3 * Shape::maxHidden];
+
+  FoldedCell(const Shape& shape, const Cell<T>& cell, const T* unfolded, T meanLogRate) {
+    const int H = shape.hidden();
+    for (int j = 0; j < 3 * H; ++j) bias[j] = unfolded[j];
+    fold(shape, cell.gates, 2 * H, meanLogRate, gates, bias);
+    fold(shape, cell.candidate, H, meanLogRate, candidate, bias + 2 * H);
+  }
+
+ private:
+  static void fold(const Shape& shape, const T* w, int columns, T meanLogRate, T* out, T* bias) {
+    const int S = shape.timescales(), I = shape.inputs();
+    const int lastLog = lastLogMagnitude(shape), relative = relativeRate(shape);
+    const T* const logRow = w + lastLog * columns;
+    const T* const absoluteRow = w + (I - 1) * columns;
+    for (int i = 0; i < I + shape.hidden(); ++i, w += columns) {
+      if (isDropped(shape, i)) continue;
+      const bool isLog = dropsLogMagnitude(shape) && i > lastLog - S && i < lastLog;
+      const bool isRate = dropsAbsoluteRate(shape) && i == relative;
+      for (int o = 0; o < columns; ++o) *out++ = isLog ? w[o] - logRow[o] : isRate ? w[o] + absoluteRow[o] : w[o];
+    }
+    if (!dropsAbsoluteRate(shape)) return;
+    const T shared = meanLogRate + T(kMinusLogBaseRate);
+    for (int o = 0; o < columns; ++o) bias[o] = lo::fma_(shared, absoluteRow[o], bias[o]);
+  }
+};
+
 // Values of one block between the stages.
 template <class Shape>
 struct StagePanel {
   Decays<P, Shape> decays;
   P logMagnitude[Shape::maxTimescales];
-  P inputs[Shape::maxInputs + Shape::maxHidden];  // [x | h], then [x | r∘h]
+  P inputs[Shape::maxInputs + Shape::maxHidden];  // [kept x | h], then [kept x | r∘h]
   P gates[2 * Shape::maxHidden];
   P candidate[Shape::maxHidden];
-  P direction;
+  P direction, attentionDirection;
 };
 
 template <class Shape>
 LO_NOINLINE void decayStage(const Shape& shape, const Cell<T>& cell, const T* fields, StagePanel<Shape>& panel) {
-  const int H = shape.hidden(), S = shape.timescales(), I = shape.inputs();
+  const int H = shape.hidden(), S = shape.timescales(), I = keptInputs(shape);
   for (int k = 0; k < kParts; ++k) {
     const T* at = fields + k * R::width;
     R hidden[Shape::maxHidden];
@@ -80,17 +142,20 @@ LO_NOINLINE void completeStage(const Shape& shape, T meanLogRate, const T* field
     }
     completeInputs(shape, meanLogRate, R::load(fields + static_cast<std::size_t>(H + 2 * S) * kBlock + k * R::width),
                    logMagnitude, x);
-    for (int i = S; i < shape.inputs(); ++i) setPart(panel.inputs[i], k, x[i]);
+    int kept = S;
+    LO_UNROLL for (int i = S; i < shape.inputs(); ++i) {
+      if (!isDropped(shape, i)) setPart(panel.inputs[kept++], k, x[i]);
+    }
   }
 }
 
 template <class Shape>
 LO_NOINLINE void resetStage(const Shape& shape, StagePanel<Shape>& panel) {
-  const int H = shape.hidden(), I = shape.inputs();
+  const int H = shape.hidden(), I = keptInputs(shape);
   for (int j = 0; j < H; ++j) {
     LO_UNROLL for (int k = 0; k < kParts; ++k) {
       R reset;
-      R hidden = partOf(panel.inputs[I + j], k);
+      const R hidden = partOf(panel.inputs[I + j], k);
       setPart(panel.inputs[I + j], k, resetHidden(shape, partOf(panel.gates[j], k), hidden, reset));
     }
   }
@@ -123,41 +188,108 @@ LO_NOINLINE void readOutStage(const AdvanceTask<T>& task, const Shape& shape, co
     readOut(shape, cell, c, out);
     const RawSteps<R, Shape> steps(shape, cell, out);
     c.logRate.store(rate);
-    steps.raw.store(task.raw + index + k * R::width);
+    steps.raw.store(task.raw + index + static_cast<std::size_t>(k) * R::width);
     setPart(panel.direction, k, out.direction);
+    if (shape.has(kAttention)) {
+      steps.attention.store(task.rawAttention + index + static_cast<std::size_t>(k) * R::width);
+      setPart(panel.attentionDirection, k, out.attentionDirection);
+    }
   }
 }
 
-// Advances kStageBlocks blocks from `index` on. Not for attention.
+// Sums over the coordinates that went through the stages; inputs are the kept ones.
 template <class Shape>
-LO_INLINE void advanceStages(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell, std::size_t index,
-                             Accumulators<Shape>& sums) {
-  const int H = shape.hidden(), S = shape.timescales(), I = shape.inputs();
+LO_INLINE void addBlock(const Shape& shape, const T* fields, const StagePanel<Shape>& panel, Accumulators<Shape>& sums) {
+  const int H = shape.hidden();
+  for (int j = 0; j < H; ++j) sums.hidden[j] = sums.hidden[j] + P::load(fields + static_cast<std::size_t>(j) * kBlock);
+  for (int i = 0; i < keptInputs(shape); ++i) sums.inputs[i] = sums.inputs[i] + panel.inputs[i];
+  sums.directionSquares = fma_(panel.direction, panel.direction, sums.directionSquares);
+  if (shape.has(kAttention)) {
+    sums.attentionSquares = fma_(panel.attentionDirection, panel.attentionDirection, sums.attentionSquares);
+  }
+  sums.logRate = sums.logRate + P::load(fields + static_cast<std::size_t>(H + 2 * shape.timescales()) * kBlock);
+  sums.advanced += kBlock;
+}
+
+// Advances kStageBlocks blocks from `index` on.
+template <class Shape>
+LO_INLINE void advanceStages(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell,
+                             const FoldedCell<Shape>& folded, std::size_t index, Accumulators<Shape>& sums) {
+  const int H = shape.hidden(), rows = keptInputs(shape) + H;
   const std::size_t stride = static_cast<std::size_t>(task.config->fields()) * kBlock;
   T* const fields = task.blocks + index / kBlock * stride;
   StagePanel<Shape> panels[kStageBlocks];
+  // The divisions of one block's stage overlap with the products of the next block's.
   for (std::size_t b = 0; b < kStageBlocks; ++b) decayStage(shape, cell, fields + b * stride, panels[b]);
   for (std::size_t b = 0; b < kStageBlocks; ++b) {
     timescaleStage(shape, task.gradientScale, fields + b * stride, task.gradient + index + b * kBlock, panels[b]);
   }
   for (std::size_t b = 0; b < kStageBlocks; ++b) completeStage(shape, task.meanLogRate, fields + b * stride, panels[b]);
   for (StagePanel<Shape>& p : panels) {
-    affine<2 * Shape::fixedHidden>(cell.gates, 2 * H, task.bias, p.inputs, I + H, 2 * H, p.gates);
+    affine<2 * Shape::fixedHidden>(folded.gates, 2 * H, folded.bias, p.inputs, rows, 2 * H, p.gates);
+    resetStage(shape, p);
   }
-  for (StagePanel<Shape>& p : panels) resetStage(shape, p);
-  for (StagePanel<Shape>& p : panels) {
-    affine<Shape::fixedHidden>(cell.candidate, H, task.bias + 2 * H, p.inputs, I + H, H, p.candidate);
+  for (std::size_t b = 0; b < kStageBlocks; ++b) {
+    StagePanel<Shape>& p = panels[b];
+    affine<Shape::fixedHidden>(folded.candidate, H, folded.bias + 2 * H, p.inputs, rows, H, p.candidate);
+    hiddenStage(shape, fields + b * stride, p);
   }
-  for (std::size_t b = 0; b < kStageBlocks; ++b) hiddenStage(shape, fields + b * stride, panels[b]);
   for (std::size_t b = 0; b < kStageBlocks; ++b) {
     readOutStage(task, shape, cell, fields + b * stride, index + b * kBlock, panels[b]);
   }
-  for (std::size_t b = 0; b < kStageBlocks; ++b) {
-    const T* at = fields + b * stride;
-    for (int j = 0; j < H; ++j) sums.hidden[j] = sums.hidden[j] + P::load(at + static_cast<std::size_t>(j) * kBlock);
-    for (int i = 0; i < I; ++i) sums.inputs[i] = sums.inputs[i] + panels[b].inputs[i];
-    sums.directionSquares = fma_(panels[b].direction, panels[b].direction, sums.directionSquares);
-    sums.logRate = sums.logRate + P::load(at + static_cast<std::size_t>(H + 2 * S) * kBlock);
+  for (std::size_t b = 0; b < kStageBlocks; ++b) addBlock(shape, fields + b * stride, panels[b], sums);
+}
+
+// From the sums of the kept inputs, over `count` coordinates, to those of all inputs.
+template <class Shape>
+LO_INLINE void unfoldSums(const Shape& shape, T meanLogRate, double count, const double* kept, double* inputs) {
+  const int S = shape.timescales(), I = shape.inputs(), lastLog = lastLogMagnitude(shape);
+  for (int i = 0; i < I; ++i) inputs[i] = isDropped(shape, i) ? 0.0 : *kept++;
+  if (dropsLogMagnitude(shape)) {
+    for (int i = lastLog - S + 1; i < lastLog; ++i) inputs[lastLog] -= inputs[i];
   }
-  sums.advanced += kStageBlocks * kBlock;
+  if (dropsAbsoluteRate(shape)) {
+    inputs[I - 1] = inputs[relativeRate(shape)] + count * (static_cast<double>(meanLogRate) + kMinusLogBaseRate);
+  }
+}
+
+// Whether all gradients of the next kStageBlocks blocks are there and finite.
+LO_INLINE bool stagesPossible(const AdvanceTask<T>& task, std::size_t index) {
+  if (index + kStageBlocks * kBlock > task.count) return false;
+  unsigned finite = Lanes::fullMask;
+  LO_UNROLL for (std::size_t b = 0; b < kStageBlocks; ++b) {
+    finite &= Lanes::bits(abs_(P::load(task.gradient + index + b * kBlock)) <= P(Lanes::largest));
+  }
+  return finite == Lanes::fullMask;
+}
+
+template <class Shape>
+void advanceChunkInStages(const AdvanceTask<T>& task, const Shape& shape) {
+  const Cell<T> cell = *task.cell;
+  const FoldedCell<Shape> folded(shape, cell, task.bias, task.meanLogRate);
+  Accumulators<Shape> whole(shape), partial(shape);
+  std::size_t index = 0;
+  while (index < task.count) {
+    if (stagesPossible(task, index)) {
+      advanceStages(task, shape, cell, folded, index, whole);
+      index += kStageBlocks * kBlock;
+      continue;
+    }
+    for (std::size_t b = 0; b < kStageBlocks && index < task.count; ++b, index += kBlock) {
+      // Σ η in the order of the coordinates (Optimizer::importTensor forms it once more).
+      partial.logRate = whole.logRate;
+      advancePartial(task, shape, cell, index, task.count - index, partial);
+      whole.logRate = partial.logRate;
+    }
+  }
+  const int H = shape.hidden(), I = shape.inputs();
+  double kept[Shape::maxInputs], inputs[Shape::maxInputs];
+  for (int i = 0; i < keptInputs(shape); ++i) kept[i] = Lanes::sum(whole.inputs[i]);
+  unfoldSums(shape, task.meanLogRate, static_cast<double>(whole.advanced), kept, inputs);
+  for (int j = 0; j < H; ++j) task.means[j] = Lanes::sum(whole.hidden[j]) + Lanes::sum(partial.hidden[j]);
+  for (int i = 0; i < I; ++i) task.means[H + i] = inputs[i] + Lanes::sum(partial.inputs[i]);
+  task.sums->directionSquares = Lanes::sum(whole.directionSquares) + Lanes::sum(partial.directionSquares);
+  task.sums->attentionSquares = Lanes::sum(whole.attentionSquares) + Lanes::sum(partial.attentionSquares);
+  task.sums->logRate = Lanes::sum(whole.logRate);
+  task.sums->advanced = static_cast<double>(whole.advanced + partial.advanced);
 }

@@ -14,6 +14,8 @@ constexpr int kMaxInputs = 3 * kMaxTimescales - 1 + 3;
 constexpr double kMaxGradient = 1e18;
 // Lower bound of η_step (released code: "log(min int32) - 1").
 constexpr double kMinLogLearningRate = -33.0;
+// The absolute learning rate is seen relative to 1e-3: − ln 1e-3.
+constexpr double kMinusLogBaseRate = 6.907755278982137;
 
 enum ConfigFlag : unsigned {
   kGradientProducts = 1u << 0,

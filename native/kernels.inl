@@ -1,44 +1,34 @@
 // Both passes over a chunk for one number type. Included by kernels_*.cpp inside namespace lo::<instruction set>;
 // expects there: number type `P`, element type `T`, and `Lanes` with the memory operations of P.
 
-// Where the fields of a group's packs lie: consecutive coordinates from `index` on.
-template <class G>
-struct PackAddresses {
-  T* at[groupSize<G>];
-
-  PackAddresses(const AdvanceTask<T>& task, std::size_t index) {
-    const std::size_t fields = static_cast<std::size_t>(task.config->fields());
-    for (T*& p : at) {
-      p = task.blocks + index / kBlock * fields * kBlock + index % kBlock;
-      index += Lanes::width;
-    }
-  }
-  LO_INLINE G load(int field) const {
-    G g;
-    LO_UNROLL for (int k = 0; k < groupSize<G>; ++k) part(g, k) = Lanes::load(at[k] + static_cast<std::size_t>(field) * kBlock);
-    return g;
-  }
-  LO_INLINE void store(int field, const G& g) const {
-    LO_UNROLL for (int k = 0; k < groupSize<G>; ++k) Lanes::store(at[k] + static_cast<std::size_t>(field) * kBlock, part(g, k));
-  }
-};
-
-template <class G, class Shape>
-LO_INLINE void loadCoordinates(const Shape& shape, const PackAddresses<G>& from, Coordinates<G, Shape>& c) {
-  int field = 0;
-  for (int j = 0; j < shape.hidden(); ++j) c.hidden[j] = from.load(field++);
-  for (int s = 0; s < shape.timescales(); ++s) c.momentum[s] = from.load(field++);
-  for (int s = 0; s < shape.timescales(); ++s) c.scale[s] = from.load(field++);
-  c.logRate = from.load(field);
+// Where the first field of the pack of coordinates that begins at `index` lies; the next ones follow by kBlock.
+LO_INLINE T* fieldsAt(const AdvanceTask<T>& task, std::size_t index) {
+  return task.blocks + index / kBlock * static_cast<std::size_t>(task.config->fields()) * kBlock + index % kBlock;
 }
 
-template <class G, class Shape>
-LO_INLINE void storeCoordinates(const Shape& shape, const PackAddresses<G>& to, const Coordinates<G, Shape>& c) {
-  int field = 0;
-  for (int j = 0; j < shape.hidden(); ++j) to.store(field++, c.hidden[j]);
-  for (int s = 0; s < shape.timescales(); ++s) to.store(field++, c.momentum[s]);
-  for (int s = 0; s < shape.timescales(); ++s) to.store(field++, c.scale[s]);
-  to.store(field, c.logRate);
+template <class Shape>
+LO_INLINE void loadCoordinates(const Shape& shape, const T* from, Coordinates<P, Shape>& c) {
+  const auto next = [&from] {
+    const P v = Lanes::load(from);
+    from += kBlock;
+    return v;
+  };
+  for (int j = 0; j < shape.hidden(); ++j) c.hidden[j] = next();
+  for (int s = 0; s < shape.timescales(); ++s) c.momentum[s] = next();
+  for (int s = 0; s < shape.timescales(); ++s) c.scale[s] = next();
+  c.logRate = next();
+}
+
+template <class Shape>
+LO_INLINE void storeCoordinates(const Shape& shape, T* to, const Coordinates<P, Shape>& c) {
+  const auto put = [&to](P v) {
+    Lanes::store(to, v);
+    to += kBlock;
+  };
+  for (int j = 0; j < shape.hidden(); ++j) put(c.hidden[j]);
+  for (int s = 0; s < shape.timescales(); ++s) put(c.momentum[s]);
+  for (int s = 0; s < shape.timescales(); ++s) put(c.scale[s]);
+  put(c.logRate);
 }
 
 // Puts the old state back where `keep` is not set.
@@ -66,49 +56,25 @@ struct Accumulators {
     for (int j = 0; j < shape.hidden(); ++j) hidden[j] = P(T(0));
     for (int i = 0; i < shape.inputs(); ++i) inputs[i] = P(T(0));
   }
-  // Adds one pack, or part k of a group. `c` and `out` hold zeros, or what is to count, in lanes that were not advanced.
-  template <class G>
-  LO_INLINE void add(const Shape& shape, const Coordinates<G, Shape>& c, const StepOutputs<G, Shape>& out, int k) {
-    for (int j = 0; j < shape.hidden(); ++j) hidden[j] = hidden[j] + part(c.hidden[j], k);
-    for (int i = 0; i < shape.inputs(); ++i) inputs[i] = inputs[i] + part(out.inputs[i], k);
-    const P d = part(out.direction, k);
-    directionSquares = fma_(d, d, directionSquares);
-    if (shape.has(kAttention)) {
-      const P a = part(out.attentionDirection, k);
-      attentionSquares = fma_(a, a, attentionSquares);
-    }
-    logRate = logRate + part(c.logRate, k);
+  // Adds one pack. `c` and `out` hold zeros, or what is to count, in lanes that were not advanced.
+  LO_INLINE void add(const Shape& shape, const Coordinates<P, Shape>& c, const StepOutputs<P, Shape>& out) {
+    for (int j = 0; j < shape.hidden(); ++j) hidden[j] = hidden[j] + c.hidden[j];
+    for (int i = 0; i < shape.inputs(); ++i) inputs[i] = inputs[i] + out.inputs[i];
+    directionSquares = fma_(out.direction, out.direction, directionSquares);
+    if (shape.has(kAttention)) attentionSquares = fma_(out.attentionDirection, out.attentionDirection, attentionSquares);
+    logRate = logRate + c.logRate;
   }
 };
 
-template <class G, class Shape>
+template <class Q, class Shape>
 struct RawSteps {
-  G raw, attention;
+  Q raw, attention;
 
-  RawSteps(const Shape& shape, const Cell<T>& cell, const StepOutputs<G, Shape>& out) : attention(T(0)) {
-    raw = exp_(out.logStep + G(cell.stepOffset)) * out.direction;
+  RawSteps(const Shape& shape, const Cell<T>& cell, const StepOutputs<Q, Shape>& out) : attention(T(0)) {
+    raw = exp_(out.logStep + Q(cell.stepOffset)) * out.direction;
     if (shape.has(kAttention)) attention = exp_(out.logStep) * out.attentionDirection;
   }
 };
-
-// Advances a group of packs whose gradients are all in range and finite: the path of nearly all coordinates.
-template <class G, class Shape>
-LO_INLINE void advanceWhole(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell, std::size_t index,
-                            const G& gradient, Accumulators<Shape>& sums) {
-  const PackAddresses<G> fields(task, index);
-  Coordinates<G, Shape> c;
-  StepOutputs<G, Shape> out;
-  loadCoordinates(shape, fields, c);
-  advance(shape, cell, task.bias, task.meanLogRate, gradient * G(task.gradientScale), c, out);
-  const RawSteps<G, Shape> steps(shape, cell, out);
-  storeCoordinates(shape, fields, c);
-  LO_UNROLL for (int k = 0; k < groupSize<G>; ++k, index += Lanes::width) {
-    Lanes::store(task.raw + index, part(steps.raw, k));
-    if (shape.has(kAttention)) Lanes::store(task.rawAttention + index, part(steps.attention, k));
-    sums.add(shape, c, out, k);
-  }
-  sums.advanced += groupSize<G> * Lanes::width;
-}
 
 // Advances the pack at `index`, of which only `rest` coordinates may be in range and only some of those have a finite gradient.
 template <class Shape>
@@ -124,7 +90,7 @@ LO_INLINE void advancePartial(const AdvanceTask<T>& task, const Shape& shape, co
   const auto keep = Lanes::mask(finite);
   gradient = select_(keep, gradient, zero);
 
-  const PackAddresses<P> fields(task, index);
+  T* const fields = fieldsAt(task, index);
   Coordinates<P, Shape> old, c;
   StepOutputs<P, Shape> out;
   loadCoordinates(shape, fields, old);
@@ -149,46 +115,7 @@ LO_INLINE void advancePartial(const AdvanceTask<T>& task, const Shape& shape, co
   out.direction = select_(keep, out.direction, zero);
   if (shape.has(kAttention)) out.attentionDirection = select_(keep, out.attentionDirection, zero);
   c.logRate = select_(Lanes::mask(inRange), c.logRate, zero);
-  sums.add(shape, c, out, 0);
-}
-
-template <class Shape>
-void advanceChunk(const AdvanceTask<T>& task, const Shape& shape) {
-  constexpr std::size_t width = Lanes::width;
-  using G = Grouped<P, Lanes::stepGroup>;
-  constexpr std::size_t together = groupSize<G> * width;
-  const Cell<T> cell = *task.cell;
-  Accumulators<Shape> sums(shape);
-
-  std::size_t index = 0;
-  while (index < task.count) {
-    G gradient;
-    bool whole = index + together <= task.count;
-    if (whole) {
-      unsigned finite = Lanes::fullMask;
-      LO_UNROLL for (int k = 0; k < groupSize<G>; ++k) {
-        const P g = Lanes::load(task.gradient + index + static_cast<std::size_t>(k) * width);
-        part(gradient, k) = g;
-        finite &= Lanes::bits(abs_(g) <= P(Lanes::largest));
-      }
-      whole = finite == Lanes::fullMask;
-    }
-    if (whole) {
-      advanceWhole(task, shape, cell, index, gradient, sums);
-      index += together;
-      continue;
-    }
-    for (int k = 0; k < groupSize<G> && index < task.count; ++k, index += width) {
-      advancePartial(task, shape, cell, index, task.count - index, sums);
-    }
-  }
-
-  for (int j = 0; j < shape.hidden(); ++j) task.means[j] = Lanes::sum(sums.hidden[j]);
-  for (int i = 0; i < shape.inputs(); ++i) task.means[shape.hidden() + i] = Lanes::sum(sums.inputs[i]);
-  task.sums->directionSquares = Lanes::sum(sums.directionSquares);
-  task.sums->attentionSquares = Lanes::sum(sums.attentionSquares);
-  task.sums->logRate = Lanes::sum(sums.logRate);
-  task.sums->advanced = static_cast<double>(sums.advanced);
+  sums.add(shape, c, out);
 }
 
 LO_INLINE DynamicShape dynamicShape(const Config& c) {

@@ -66,13 +66,6 @@ struct Lanes {
 #else
   static constexpr int group = 1;
 #endif
-  // Packs of a tensor that are advanced together (kernels.inl): with AVX2 two hide each other's latencies, with AVX-512 one
-  // keeps the multipliers busy.
-#if defined(__AVX2__) && !defined(__AVX512F__)
-  static constexpr int stepGroup = 2;
-#else
-  static constexpr int stepGroup = 1;
-#endif
   static constexpr unsigned fullMask = 0xffffu;
   static constexpr float largest = FLT_MAX;
   static constexpr float notANumber = std::numeric_limits<float>::quiet_NaN();
@@ -85,6 +78,7 @@ struct Lanes {
 static_assert(Lanes::width == kBlock, "one field of a block is one pack");
 
 #include "kernels.inl"
+#include "advance_stages.inl"
 #include "lanes.inl"
 #include "lanes_backward.inl"
 #include "lane_objectives.inl"
@@ -122,10 +116,10 @@ void advanceAny(const AdvanceTask<T>& task) {
   const Config& c = *task.config;
   const unsigned flags = c.flags & ~static_cast<unsigned>(kTensorLearningRateMean);
   if (c.hidden == 10 && c.timescales == 4 && flags == (kPaper | kAttention)) {
-    return advanceChunk(task, StaticShape<10, 4, kPaper | kAttention>{});
+    return advanceChunkInStages(task, StaticShape<10, 4, kPaper | kAttention>{});
   }
 #endif
-  withShape(*task.config, [&](const auto& shape) { advanceChunk(task, shape); });
+  withShape(*task.config, [&](const auto& shape) { advanceChunkInStages(task, shape); });
 }
 
 // Meta-training runs on machines with wide registers; elsewhere the compiled-in shapes would only cost compile time.

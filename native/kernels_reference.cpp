@@ -20,7 +20,6 @@ struct Lanes {
   using Mask = bool;
   static constexpr std::size_t width = 1;
   static constexpr int group = 1;
-  static constexpr int stepGroup = 1;
   static constexpr unsigned fullMask = 1u;
   static constexpr double largest = DBL_MAX;
   static constexpr double notANumber = std::numeric_limits<double>::quiet_NaN();
@@ -36,7 +35,14 @@ struct Lanes {
 #include "lanes_backward.inl"
 #include "lane_objectives.inl"
 
-void advanceAny(const AdvanceTask<T>& task) { advanceChunk(task, dynamicShape(*task.config)); }
+void advanceAny(const AdvanceTask<T>& task) {
+  const DynamicShape shape = dynamicShape(*task.config);
+  Accumulators<DynamicShape> sums(shape);
+  for (std::size_t i = 0; i < task.count; ++i) advancePartial(task, shape, *task.cell, i, task.count - i, sums);
+  for (int j = 0; j < shape.hidden(); ++j) task.means[j] = sums.hidden[j];
+  for (int i = 0; i < shape.inputs(); ++i) task.means[shape.hidden() + i] = sums.inputs[i];
+  *task.sums = {sums.directionSquares, sums.attentionSquares, sums.logRate, static_cast<double>(sums.advanced)};
+}
 
 void laneStepAny(const LaneStepTask<T>& task) { laneStep<T>(task, dynamicShape(task.model->config)); }
 void laneBackwardAny(const LaneBackwardTask<T>& task) { laneBackward(task, dynamicShape(task.model->config)); }

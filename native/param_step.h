@@ -239,7 +239,7 @@ LO_HD LO_INLINE void completeInputs(const Shape& shape, M meanLogRate, P logRate
     const P zero(T(0)), logTiny(T(-13.815510557964274));  // ln 1e-6; ln 1 is 0
     x[n++] = max_(logRate, zero) - max_(logTiny - logRate, zero);
   }
-  if (shape.has(kAbsoluteLearningRate)) x[n++] = logRate + P(T(6.907755278982137));  // − ln 1e-3
+  if (shape.has(kAbsoluteLearningRate)) x[n++] = logRate + P(T(kMinusLogBaseRate));
 }
 
 // The gradient as the step takes it in.

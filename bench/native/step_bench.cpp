@@ -1,12 +1,14 @@
-// step_bench [--quick]: nanoseconds per parameter of one native step (both passes, no Node), for every instruction set of
-// this machine, one thread and all usable ones, in one tensor and in 300.
+// Times the native step alone, one variant or all, beside what the machine can do at most (see usage below).
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <string>
 #include <vector>
 
+#include "bench/native/peaks.h"
 #include "native/dispatch.h"
 #include "native/optimizer.h"
 
@@ -31,12 +33,34 @@ class Numbers {
   std::uint64_t state_ = 1;
 };
 
-// The default preset's architecture with weights of the size that meta-training starts from.
-lo::CellWeights makeWeights() {
+struct Variant {
+  const char* name;
+  int hidden, timescales;
+  unsigned flags;
+};
+constexpr unsigned kPaperInputs = lo::kGradientProducts | lo::kRelativeLogMagnitude | lo::kRelativeLearningRate;
+constexpr Variant kVariants[] = {
+    {"paper", 10, 4, kPaperInputs},
+    {"default", 6, 4, kPaperInputs | lo::kAbsoluteLearningRate},
+    {"fast", 5, 3, kPaperInputs | lo::kAbsoluteLearningRate | lo::kAlgebraicActivations},
+};
+
+// Multiply-adds of the matrix products and heads, without the two inputs that depend on others (advance_stages.inl).
+double multiplyAdds(const lo::Config& c) {
+  const bool bothRates = (c.flags & lo::kRelativeLearningRate) && (c.flags & lo::kAbsoluteLearningRate);
+  const int inputs = c.inputs() - ((c.flags & lo::kRelativeLogMagnitude) ? 1 : 0) - (bothRates ? 1 : 0);
+  return 3.0 * c.hidden * (inputs + c.hidden) + 4.0 * c.hidden + c.timescales;
+}
+// State read and written, gradient read, raw step written and read, parameter read and written.
+double bytesMoved(const lo::Config& c) { return 4.0 * (2 * c.fields() + 1 + 2 + 2); }
+
+// Weights of the size that meta-training starts from.
+lo::CellWeights makeWeights(const Variant& variant) {
   Numbers numbers;
   lo::CellWeights w;
-  w.config.hidden = 6;
-  w.config.flags |= lo::kAbsoluteLearningRate;
+  w.config.hidden = variant.hidden;
+  w.config.timescales = variant.timescales;
+  w.config.flags = variant.flags;
   const std::size_t H = static_cast<std::size_t>(w.config.hidden), S = static_cast<std::size_t>(w.config.timescales);
   const std::size_t rows = static_cast<std::size_t>(w.config.inputs()) + H;
   w.gates = numbers.list(rows * 2 * H, 0.1);
@@ -59,8 +83,9 @@ lo::CellWeights makeWeights() {
 // One optimizer with all that its steps need.
 class Run {
  public:
-  Run(const lo::Kernels<float>* kernels, unsigned threads, std::size_t parameters, std::size_t tensors)
-      : optimizer_(makeWeights(), kernels, threads) {
+  Run(const Variant& variant, const lo::Kernels<float>* kernels, unsigned threads, std::size_t parameters,
+      std::size_t tensors)
+      : optimizer_(makeWeights(variant), kernels, threads) {
     Numbers numbers;
     const std::size_t H = static_cast<std::size_t>(optimizer_.config().hidden);
     for (std::size_t t = 0; t < tensors; ++t) {
@@ -83,6 +108,8 @@ class Run {
     optimizer_.advance(request, means_.data(), advanced_.data());
     optimizer_.apply(valuePointers_.data(), 1, 0);
   }
+
+  const lo::Config& config() const { return optimizer_.config(); }
 
   // All finite, and every tensor has moved.
   bool plausible() const {
@@ -113,50 +140,118 @@ double median(std::vector<double> v) {
   return v.size() % 2 == 1 ? v[v.size() / 2] : (v[v.size() / 2 - 1] + v[v.size() / 2]) / 2;
 }
 
+struct Case {
+  Variant variant;
+  const lo::Kernels<float>* kernels;
+  unsigned threads;
+  std::size_t parameters, tensors;
+};
+
 // Prints one line; false if the result cannot be right.
-bool measure(const lo::Kernels<float>* kernels, unsigned threads, std::size_t parameters, std::size_t tensors,
-             int rounds) {
-  Run run(kernels, threads, parameters, tensors);
+bool measure(const Case& c, const Peaks& peaks, int rounds) {
+  Run run(c.variant, c.kernels, c.threads, c.parameters, c.tensors);
   double step = secondsOf(run, 3);
   const int steps = std::max(1, static_cast<int>(0.02 / step));
   step = secondsOf(run, steps);
   std::vector<double> times;
-  for (int i = 0; i < rounds; ++i) times.push_back(secondsOf(run, steps) / static_cast<double>(parameters) * 1e9);
+  for (int i = 0; i < rounds; ++i) {
+    times.push_back(secondsOf(run, steps) / static_cast<double>(c.parameters) * 1e9);
+  }
   const double middle = median(times);
   std::vector<double> distances;
   for (const double t : times) distances.push_back(std::fabs(t - middle));
   const bool right = run.plausible();
-  std::printf("%-9s %7u %11zu %8zu %10.2f ± %-6.2f best %.2f%s\n", kernels->isa, threads, parameters, tensors, middle,
-              median(distances), *std::min_element(times.begin(), times.end()), right ? "" : "  WRONG RESULT");
+  const double adds = multiplyAdds(run.config()), bytes = bytesMoved(run.config());
+  std::printf("%-8s %-9s %7u %11zu %7zu %8.2f ± %-5.2f %7.2f %5.0f %6.0f %% %6.0f %6.0f %%%s\n", c.variant.name,
+              c.kernels->isa, c.threads, c.parameters, c.tensors, middle, median(distances),
+              *std::min_element(times.begin(), times.end()), adds,
+              100 * adds / middle / peaks.multiplyAdds(c.threads), bytes, 100 * bytes / middle / peaks.bytes(c.threads),
+              right ? "" : "  WRONG RESULT");
   std::fflush(stdout);
   return right;
+}
+
+constexpr const char* kUsage =
+    "usage: step_bench [options]\n\n"
+    "Nanoseconds per parameter of one native step (both passes, no Node), float32.\n\n"
+    "  --variant <name>     architecture: paper, default or fast (default: all)\n"
+    "  --isa <name>         instruction set, as listed (default: all of this machine)\n"
+    "  --parameters <n>     number of parameters (default: 1000 to 4000000; 1000 is in cache, 4000000 streams)\n"
+    "  --tensors <n>        over which they are spread evenly (default: 1, and 300 from 100000 on)\n"
+    "  --threads <n>        (default: 1, and all usable ones)\n"
+    "  --quick              3 rounds instead of 9, and two sizes\n\n"
+    "Columns: median over the rounds of at least 20 ms each, its median absolute deviation, the best round;\n"
+    "multiply-adds of the matrix products and heads per parameter, and their share of the peak; bytes to and from\n"
+    "memory per parameter, and their share of the bandwidth (a share of the cache's where all fits there, so it may\n"
+    "exceed 100 %). Peaks are measured before the first row.\n";
+
+// The value of an option, or null; `argv` is walked through.
+const char* valueOf(const char* option, int argc, char** argv, int& i) {
+  if (std::strcmp(argv[i], option) != 0 || i + 1 >= argc) return nullptr;
+  return argv[++i];
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool quick = argc == 2 && std::strcmp(argv[1], "--quick") == 0;
-  if (argc > 1 && !quick) {
-    std::fprintf(stderr,
-                 "usage: step_bench [--quick]\n\nNanoseconds per parameter of one native step: the median over 9 rounds "
-                 "(--quick: 3) of at least\n20 ms, its median absolute deviation, and the best round.\n");
-    return std::strcmp(argv[1], "--help") == 0 ? 0 : 2;
+  bool quick = false;
+  std::string variant, isa;
+  std::size_t parameters = 0, tensors = 0;
+  unsigned threads = 0;
+  for (int i = 1; i < argc; ++i) {
+    const char* value = nullptr;
+    if (std::strcmp(argv[i], "--quick") == 0) {
+      quick = true;
+    } else if ((value = valueOf("--variant", argc, argv, i)) != nullptr) {
+      variant = value;
+    } else if ((value = valueOf("--isa", argc, argv, i)) != nullptr) {
+      isa = value;
+    } else if ((value = valueOf("--parameters", argc, argv, i)) != nullptr) {
+      parameters = std::strtoul(value, nullptr, 10);
+    } else if ((value = valueOf("--tensors", argc, argv, i)) != nullptr) {
+      tensors = std::strtoul(value, nullptr, 10);
+    } else if ((value = valueOf("--threads", argc, argv, i)) != nullptr) {
+      threads = static_cast<unsigned>(std::strtoul(value, nullptr, 10));
+    } else {
+      const bool help = std::strcmp(argv[i], "--help") == 0;
+      std::fputs(kUsage, help ? stdout : stderr);
+      return help ? 0 : 2;
+    }
   }
-  const std::vector<std::size_t> sizes =
-      quick ? std::vector<std::size_t>{1000, 100000} : std::vector<std::size_t>{1000, 2410, 4096, 8192, 16384, 100000, 1000000, 4000000};
+  std::vector<std::size_t> sizes = {1000, 2410, 4096, 8192, 16384, 100000, 1000000, 4000000};
+  if (quick) sizes = {1000, 100000};
+  if (parameters > 0) sizes = {parameters};
   std::vector<unsigned> threadCounts = {1};
   if (lo::ThreadPool::usableThreads() > 1) threadCounts.push_back(lo::ThreadPool::usableThreads());
-  std::printf("%-9s %7s %11s %8s %10s\n", "isa", "threads", "parameters", "tensors", "ns/param");
-  bool right = true;
+  if (threads > 0) threadCounts = {threads};
+
+  bool right = true, any = false;
   for (const lo::Kernels<float>* kernels : lo::availableKernels()) {
-    for (const std::size_t size : sizes) {
-      for (const std::size_t tensors : {std::size_t{1}, std::size_t{300}}) {
-        if (tensors > 1 && size < 100000) continue;
-        for (const unsigned threads : threadCounts) {
-          right = measure(kernels, threads, size, tensors, quick ? 3 : 9) && right;
+    if (!isa.empty() && isa != kernels->isa) continue;
+    const Peaks peaks(kernels->isa, threadCounts);
+    for (const unsigned t : threadCounts) {
+      std::printf("%s, %u thread%s: at most %.1f multiply-adds and %.1f bytes per nanosecond\n", kernels->isa, t,
+                  t == 1 ? "" : "s", peaks.multiplyAdds(t), peaks.bytes(t));
+    }
+    std::printf("%-8s %-9s %7s %11s %7s %16s %7s %5s %8s %6s %8s\n", "variant", "isa", "threads", "parameters", "tensors",
+                "ns/param ± MAD", "best", "madd", "of peak", "bytes", "of peak");
+    for (const Variant& v : kVariants) {
+      if (!variant.empty() && variant != v.name) continue;
+      for (const std::size_t size : sizes) {
+        for (const std::size_t count : tensors > 0 ? std::vector<std::size_t>{tensors} : std::vector<std::size_t>{1, 300}) {
+          if (tensors == 0 && count > 1 && size < 100000) continue;
+          for (const unsigned t : threadCounts) {
+            any = true;
+            right = measure({v, kernels, t, size, count}, peaks, quick ? 3 : 9) && right;
+          }
         }
       }
     }
+  }
+  if (!any) {
+    std::fputs("step_bench: no such variant or instruction set here\n\n", stderr);
+    std::fputs(kUsage, stderr);
+    return 2;
   }
   return right ? 0 : 1;
 }

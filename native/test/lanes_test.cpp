@@ -50,6 +50,10 @@ std::vector<Case> cases() {
       {makeConfig(1, 1, 0), 1, 0, 0, false, {1}, 9},
       {makeConfig(4, 3, kExtremeRateIndicator | kAttention), 1, 0, 0, true, {7, 1}, 10},
       {makeConfig(32, 5, 0xff), 3, 33, 17, true, {3}, 11},
+      {makeConfig(6, 4, absolute | kAlgebraicActivations), 3, 7, 5, true, {5, 1, 3}, 12},
+      {makeConfig(5, 3, absolute | kAlgebraicActivations), 3, 6, 4, true, {4, 2}, 13},
+      {makeConfig(4, 5, 0x1ff), 3, 3, 2, true, {2, 3}, 14},
+      {makeConfig(2, 1, kAlgebraicActivations), 1, 0, 0, false, {2}, 15},
   };
 }
 

@@ -221,11 +221,97 @@ TEST("sqrt is correctly rounded over all floats from 0") {
   }
 }
 
+TEST("the piecewise logarithm errs by at most 4e-6 from its definition, and from the logarithm by less than 0.06") {
+  for (const VectorMath* math : testedMath()) {
+    Largest worst, above, below;
+    measure(*math, Function::kPiecewiseLog, kSmallestNormal, kLargest, [](float y, float x) {
+      int e;
+      const double m = 2 * std::frexp(static_cast<double>(x), &e);
+      return absolute(y, std::log(2.0) * (e - 1 + m - 1));
+    }, worst);
+    hold(*math, "piecewise log, absolute", worst, 4e-6);
+    measure(*math, Function::kPiecewiseLog, kSmallestNormal, kLargest,
+            [](float y, float x) { return std::max(0.0, static_cast<double>(y) - exactLog(x)); }, above);
+    hold(*math, "piecewise log above the logarithm", above, 4e-6);
+    measure(*math, Function::kPiecewiseLog, kSmallestNormal, kLargest,
+            [](float y, float x) { return std::max(0.0, exactLog(x) - static_cast<double>(y)); }, below);
+    hold(*math, "piecewise log below the logarithm", below, 0.0597);
+  }
+}
+
+TEST("the piecewise exponential errs by at most 8e-6 relatively from its definition on [-87, 88] and is constant beyond") {
+  const auto exact = [](double x) {
+    const double t = x / std::log(2.0), n = std::floor(t);
+    return std::ldexp(1 + t - n, static_cast<int>(n));
+  };
+  for (const VectorMath* math : testedMath()) {
+    Largest worst, ratio;
+    const Error error = [&](float y, float x) { return relative(y, exact(static_cast<double>(x))); };
+    measure(*math, Function::kPiecewiseExp, 0, toBits(88.0f), error, worst);
+    measure(*math, Function::kPiecewiseExp, kSign, kSign | toBits(87.0f), error, worst);
+    hold(*math, "piecewise exp, relative", worst, 8e-6);
+    const Error fromExp = [](float y, float x) { return relative(y, std::exp(static_cast<double>(x))); };
+    measure(*math, Function::kPiecewiseExp, 0, toBits(88.0f), fromExp, ratio);
+    measure(*math, Function::kPiecewiseExp, kSign, kSign | toBits(87.0f), fromExp, ratio);
+    hold(*math, "piecewise exp from exp, relative", ratio, 0.062);
+    Largest beyond;
+    measure(*math, Function::kPiecewiseExp, toBits(88.0f), kLargest + 1,
+            [&](float y, float) { return relative(y, exact(88.0)); }, beyond);
+    measure(*math, Function::kPiecewiseExp, kSign | toBits(87.0f), kSign | (kLargest + 1),
+            [&](float y, float) { return relative(y, exact(-87.0)); }, beyond);
+    hold(*math, "piecewise exp beyond its range", beyond, 8e-6);
+  }
+}
+
+TEST("softsign and its sigmoid err by at most 1.2e-7 over all finite floats") {
+  for (const VectorMath* math : testedMath()) {
+    const float largest = fromBits(kLargest);
+    hold(*math, "softsign, absolute", measureBothSigns(*math, Function::kSoftsign, largest, [](float y, float x) {
+           return absolute(y, static_cast<double>(x) / (1 + std::abs(static_cast<double>(x))));
+         }), 1.2e-7);
+    hold(*math, "soft sigmoid, absolute", measureBothSigns(*math, Function::kSoftSigmoid, largest, [](float y, float x) {
+           return absolute(y, 0.5 + 0.5 * static_cast<double>(x) / (2 + std::abs(static_cast<double>(x))));
+         }), 1.2e-7);
+  }
+}
+
+TEST("a piecewise decay and its complement are positive, at most 1, and sum to 1 within 2.4e-7") {
+  for (const VectorMath* math : testedMath()) {
+    const float infinity = fromBits(kLargest + 1);
+    for (const Function f : {Function::kPiecewiseDecay, Function::kPiecewiseDecayComplement}) {
+      const Largest worst = measureBothSigns(*math, f, infinity, [](float y, float) {
+        return y > 0 && y <= fromBits(kOne + 1) ? 0.0 : 1.0;
+      });
+      CHECK_AT_MOST(worst.error, 0, std::string(math->isa) + " at " + text(worst.at));
+    }
+    Random random(5);
+    for (int round = 0; round < 2000; ++round) {
+      const std::vector<float> x(16, static_cast<float>(20 * random.normal()));
+      std::vector<float> decay(16), complement(16);
+      math->apply(Function::kPiecewiseDecay, x.data(), decay.data(), 16);
+      math->apply(Function::kPiecewiseDecayComplement, x.data(), complement.data(), 16);
+      CHECK_AT_MOST(std::abs(static_cast<double>(decay[0]) + static_cast<double>(complement[0]) - 1), 2.4e-7, text(x[0]));
+    }
+  }
+}
+
+TEST("the power of two below a float is exact over all positive normal floats") {
+  for (const VectorMath* math : testedMath()) {
+    Largest worst;
+    measure(*math, Function::kPowerOfTwoBelow, kSmallestNormal, kLargest, [](float y, float x) {
+      return static_cast<double>(y) == std::ldexp(1.0, std::ilogb(x)) ? 0.0 : 1.0;
+    }, worst);
+    CHECK_AT_MOST(worst.error, 0, std::string(math->isa) + " at " + text(worst.at));
+  }
+}
+
 TEST("results do not depend on the lane") {
   for (const VectorMath* math : testedMath()) {
     Random random(11);
     for (const Function f : {Function::kLog, Function::kExp, Function::kTanh, Function::kSigmoid, Function::kDecay,
-                             Function::kDecayComplement, Function::kAsinh, Function::kSqrt}) {
+                             Function::kDecayComplement, Function::kAsinh, Function::kSqrt, Function::kPiecewiseLog,
+                             Function::kPiecewiseExp, Function::kSoftsign, Function::kSoftSigmoid,
+                             Function::kPiecewiseDecay, Function::kPiecewiseDecayComplement}) {
       for (int round = 0; round < 50; ++round) {
         const float x = static_cast<float>(std::exp(3 * random.normal()));
         std::vector<float> in(16, x), out(16);

@@ -5,7 +5,23 @@
 
 namespace lo::test {
 
-enum class Function { kLog, kExp, kTanh, kSigmoid, kDecay, kDecayComplement, kAsinh, kSqrt };
+enum class Function {
+  kLog,
+  kExp,
+  kTanh,
+  kSigmoid,
+  kDecay,
+  kDecayComplement,
+  kAsinh,
+  kSqrt,
+  kPiecewiseLog,
+  kPiecewiseExp,
+  kSoftsign,
+  kSoftSigmoid,
+  kPiecewiseDecay,
+  kPiecewiseDecayComplement,
+  kPowerOfTwoBelow,
+};
 
 struct VectorMath {
   const char* isa;

@@ -36,6 +36,27 @@ void applyFunction(test::Function f, const float* in, float* out, std::size_t co
       case Function::kSqrt:
         y = sqrt_(x);
         break;
+      case Function::kPiecewiseLog:
+        y = piecewiseLog_(x);
+        break;
+      case Function::kPiecewiseExp:
+        y = piecewiseExp_(x);
+        break;
+      case Function::kSoftsign:
+        y = softsign_(x);
+        break;
+      case Function::kSoftSigmoid:
+        y = softSigmoid_(x);
+        break;
+      case Function::kPiecewiseDecay:
+        piecewiseSigmoidWithComplement(x, y, other);
+        break;
+      case Function::kPiecewiseDecayComplement:
+        piecewiseSigmoidWithComplement(x, other, y);
+        break;
+      case Function::kPowerOfTwoBelow:
+        y = powerOfTwoBelow(x);
+        break;
     }
     LO_MATH_STORE(out + i, y);
   }

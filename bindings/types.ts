@@ -36,7 +36,7 @@ export interface Architecture {
   readonly scaleDecayPerTimescale: boolean;
   /**
    * Functions of the parameter RNN and of its inputs. `transcendental`: σ, tanh, asinh and ln of the paper and the released
-   * code, and decays that are learned for the fastest timescale. `algebraic`: ½ + ½·softsign ½x, softsign x = x/(1 + |x|),
+   * code, and decays that are learned for the fastest timescale. `algebraic`: ½ + ½·softsign 2x, softsign x = x/(1 + |x|),
    * m/√(1 + ¼m²) and the piecewise-linear logarithm in their places, and decays that are learned for the slowest timescale:
    * as expressive, and about half the work.
    */

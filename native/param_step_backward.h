@@ -103,7 +103,7 @@ template <class P, class Shape>
 LO_HD LO_INLINE P throughGate(const Shape& shape, P bar, P value) {
   const P one(Scalar<P>(1));
   if (shape.has(kAlgebraicActivations)) {
-    const P side = min_(value, one - value);
+    const P side = min_(value, one - value) * P(Scalar<P>(2));
     return bar * (side * side);
   }
   return bar * value * (one - value);

@@ -270,7 +270,7 @@ TEST("softsign and its sigmoid err by at most 1.2e-7 over all finite floats") {
            return absolute(y, static_cast<double>(x) / (1 + std::abs(static_cast<double>(x))));
          }), 1.2e-7);
     hold(*math, "soft sigmoid, absolute", measureBothSigns(*math, Function::kSoftSigmoid, largest, [](float y, float x) {
-           return absolute(y, 0.5 + 0.5 * static_cast<double>(x) / (2 + std::abs(static_cast<double>(x))));
+           return absolute(y, 0.5 + 0.5 * static_cast<double>(x) / (0.5 + std::abs(static_cast<double>(x))));
          }), 1.2e-7);
   }
 }

@@ -52,7 +52,7 @@ const ACTIVATIONS = {
     power: (s: number) => 2 ** -s,
   },
   algebraic: {
-    gate: (x: number) => 0.5 + 0.5 * softsign(x / 2),
+    gate: (x: number) => 0.5 + 0.5 * softsign(2 * x),
     candidate: softsign,
     decay: (x: number) => 1 / (1 + piecewiseExp(-x)),
     squash: (m: number) => m / Math.sqrt(1 + m ** 2 / 4),

@@ -36,6 +36,13 @@ struct Lanes {
 #include "lanes_backward.inl"
 #include "lane_objectives.inl"
 
+using Wide = double;
+constexpr std::size_t wideWidth = 1;
+LO_INLINE Wide loadWide(const double* p) { return *p; }
+LO_INLINE void storeWide(double* p, Wide v) { *p = v; }
+
+#include "levels.inl"
+
 void advanceAny(const AdvanceTask<T>& task) { advanceChunk(task, dynamicShape(*task.config)); }
 
 void laneStepAny(const LaneStepTask<T>& task) { laneStep<T>(task, dynamicShape(task.model->config)); }
@@ -52,7 +59,9 @@ const Kernels<double>* referenceKernels() {
                                                &isa_reference::laneStepAny,
                                                &isa_reference::laneBackwardAny,
                                                &isa_reference::laneResiduals,
-                                               &isa_reference::laneRegression};
+                                               &isa_reference::laneRegression,
+                                               &isa_reference::levelBiases,
+                                               &isa_reference::levelStep};
   return &kernels;
 }
 

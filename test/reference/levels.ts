@@ -5,7 +5,11 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** bias[o] + Σ_i x[i]·matrix[i][o] */
 function affine(matrix: Float64Array, bias: Float64Array, x: readonly number[]): number[] {
-  return Array.from(bias, (b, o) => x.reduce((sum, v, i) => sum + v * matrix[i * bias.length + o], b));
+  return Array.from(bias, (b, o) => {
+    let sum = b;
+    for (let i = 0; i < x.length; i++) sum += x[i] * matrix[i * bias.length + o];
+    return sum;
+  });
 }
 
 type Injected = readonly number[];

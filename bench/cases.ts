@@ -36,7 +36,7 @@ function makeCase(name: string, lengths: readonly number[], prefix: Prefix): Cas
 }
 
 /** All coordinates in one tensor. */
-function oneTensor(parameters: number): Case {
+export function oneTensor(parameters: number): Case {
   return makeCase(`${parameters} in 1 tensor`, [parameters], { lengths: [SIZE_UNIT], period: SIZE_UNIT });
 }
 
@@ -59,6 +59,16 @@ function spread(parameters: number): Case {
 function smallNetwork(): Case {
   const lengths = [2048, 32, 320, 10];
   return makeCase('2410 in 4 tensors', lengths, { lengths, period: 2048 });
+}
+
+/** A thousand tensors of 64 parameters: what a step costs per tensor. */
+export function manySmallTensors(): Case {
+  const length = 64;
+  return makeCase(
+    '64000 in 1000 tensors',
+    Array.from({ length: 1000 }, () => length),
+    { lengths: [length], period: length },
+  );
 }
 
 /** The cases for totals that are multiples of `SIZE_UNIT`. */

@@ -1,4 +1,4 @@
-/** `npm run bench`: one optimizer step beside Adam of TensorFlow.js. */
+/** `npm run bench`: one optimizer step beside Adam of TensorFlow.js, and by size. */
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { info } from '../lib/index';
@@ -6,10 +6,12 @@ import { loadBackend } from '../lib/tfjs/backend';
 import type { BackendName } from '../lib/tfjs/backend';
 import { readOptions } from './options';
 import type { Options } from './options';
-import { pinTo, runJob } from './processes';
+import { nameOf, pinTo, runJob } from './processes';
 import type { Message, Row } from './results';
+import { HUGE_SIZE, QUICK_SCALING_SIZES, SCALING_SIZES } from './scaling';
+import type { ScalingRow } from './scaling';
 import type { SmallStep } from './smallStep';
-import { comparisonTable, smallStepTable } from './table';
+import { comparisonTable, scalingTable, smallStepTable } from './table';
 import type { Job } from './worker';
 
 interface Results {
@@ -17,6 +19,7 @@ interface Results {
   readonly backends: Set<string>;
   readonly rows: Row[];
   readonly smallSteps: SmallStep[];
+  readonly scaling: ScalingRow[];
   readonly skipped: string[];
   readonly failed: string[];
 }
@@ -52,11 +55,15 @@ async function installed(wanted: readonly BackendName[]): Promise<BackendName[]>
   return found;
 }
 
-/** One job per number of threads and backend. Plain arrays go with the first backend, whose Adam they are compared with. */
+/**
+ * One job per number of threads and backend, and one for the scaling. Plain arrays go with the first backend, whose Adam
+ * they are compared with.
+ */
 function makeJobs(options: Options, available: readonly BackendName[], threads: number): Job[] {
-  const { sizes, quick, only } = options;
-  return available
+  const { sizes, quick, only, huge } = options;
+  const comparisons = available
     .map((backend, i) => ({
+      kind: 'comparison' as const,
       backend,
       threads,
       sizes,
@@ -65,6 +72,9 @@ function makeJobs(options: Options, available: readonly BackendName[], threads: 
       tfOptimizer: only.includes(backend),
     }))
     .filter((job) => job.raw || job.tfOptimizer);
+  if (!only.includes('scaling')) return comparisons;
+  const scalingSizes = [...(quick ? QUICK_SCALING_SIZES : SCALING_SIZES), ...(huge ? [HUGE_SIZE] : [])];
+  return [...comparisons, { kind: 'scaling', threads, sizes: scalingSizes, quick }];
 }
 
 function collect(results: Results, message: Message): void {
@@ -80,6 +90,9 @@ function collect(results: Results, message: Message): void {
       break;
     case 'smallStep':
       results.smallSteps.push(message.smallStep);
+      break;
+    case 'scaling':
+      results.scaling.push(message.row);
       break;
     case 'skipped':
       say(`  skipped: ${message.text}`);
@@ -101,7 +114,7 @@ async function runAll(options: Options, available: readonly BackendName[], resul
       continue;
     }
     for (const job of makeJobs(options, available, threads)) {
-      say(`${job.backend}, ${threads} ${threads === 1 ? 'thread' : 'threads'} (${pinning.description})`);
+      say(`${nameOf(job)}, ${threads} ${threads === 1 ? 'thread' : 'threads'} (${pinning.description})`);
       try {
         await runJob(job, pinning, (message) => collect(results, message));
       } catch (error) {
@@ -116,8 +129,9 @@ async function main(): Promise<number> {
   const options = readOptions(process.argv);
   const started = performance.now();
   const needsAnyBackend = options.only.includes('raw');
+  const comparing = options.only.some((subject) => subject !== 'scaling');
   const available = await installed(BACKENDS.filter((name) => needsAnyBackend || options.only.includes(name)));
-  if (available.length === 0) {
+  if (comparing && available.length === 0) {
     say('no backend of TensorFlow.js can be loaded, so there is nothing to compare with');
     return 1;
   }
@@ -126,6 +140,7 @@ async function main(): Promise<number> {
     backends: new Set(),
     rows: [],
     smallSteps: [],
+    scaling: [],
     skipped: [],
     failed: [],
   };
@@ -135,6 +150,10 @@ async function main(): Promise<number> {
   if (results.smallSteps.length > 0) {
     console.log('\nWhere a small step on plain arrays goes, in microseconds:');
     console.log(smallStepTable(results.smallSteps));
+  }
+  if (results.scaling.length > 0) {
+    console.log('\nSteps on plain arrays by size, beside a million parameters in one tensor:');
+    console.log(scalingTable(results.scaling));
   }
   console.log(
     `\n${Object.entries(results.machine)

@@ -1,13 +1,17 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { DEFAULT_SIZES, QUICK_SIZES, SIZE_UNIT } from './cases';
 
-/** What can be measured: the learned optimizer on plain arrays, or as a `tf.Optimizer` on a backend. */
-export const SUBJECTS = ['raw', 'node', 'wasm', 'cpu'] as const;
+/**
+ * What can be measured: the learned optimizer on plain arrays, or as a `tf.Optimizer` on a backend, beside Adam; and how its
+ * time on arrays grows with the number of parameters.
+ */
+export const SUBJECTS = ['raw', 'node', 'wasm', 'cpu', 'scaling'] as const;
 export type Subject = (typeof SUBJECTS)[number];
 
 export interface Options {
   readonly json?: string;
   readonly quick: boolean;
+  readonly huge: boolean;
   readonly sizes: readonly number[];
   readonly threads: readonly number[];
   readonly only: readonly Subject[];
@@ -20,6 +24,9 @@ is the median of the rounds' ratios, and MAD is the median distance from it. For
 cores (taskset, where it is there), so that both sides have the same.
 
 Every total is measured in one tensor and, from 10,000 parameters on, spread over 300 tensors; so is a small network (2,410 parameters in 4 tensors).
+
+"scaling" times steps on plain arrays by size, in turns with a million parameters in one tensor: one tensor of 10,000 to 10 million parameters, and
+1,000 tensors of 64.
 
 Results are checked: the learned optimizer's parameters against its double precision, everybody's for movement and finite values.
 
@@ -34,6 +41,8 @@ Examples:
       fewer sizes and rounds, less than a minute
   $ npm run bench -- --sizes 4000000 --threads 2 --only node
       one figure
+  $ npm run bench -- --only scaling --huge
+      time per parameter from 10,000 to 100 million parameters
   $ npm run bench -- --json bench/results/mine.json
       the same with all figures as JSON
 `;
@@ -74,8 +83,11 @@ export function readOptions(argv: readonly string[]): Options {
       list(size),
     )
     .option('--threads <list>', 'numbers of threads', list(wholeNumber(1, 256)), [1, 2])
-    .option('--only <list>', 'what to measure: raw (plain arrays), node, wasm, cpu', list(subject), [...SUBJECTS])
+    .option('--only <list>', 'what to measure: raw (plain arrays), node, wasm, cpu, scaling', list(subject), [
+      ...SUBJECTS,
+    ])
     .option('--quick', `fewer rounds; sizes ${QUICK_SIZES.join(',')} unless given`, false)
+    .option('--huge', 'scaling: 100 million parameters as well, which takes 8 GB of memory', false)
     .option('--json <file>', 'write all figures to this file')
     .addHelpText('after', HELP)
     .showHelpAfterError('(add --help for the options and examples)')

@@ -38,6 +38,9 @@ export function pinTo(threads: number): Pinning | null {
   return { prefix: ['taskset', '-c', chosen], description: `held to ${threads === 1 ? 'CPU' : 'CPUs'} ${chosen}` };
 }
 
+/** What a job measures, for a reader. */
+export const nameOf = (job: Job): string => (job.kind === 'scaling' ? 'scaling' : job.backend);
+
 /**
  * Runs a job in a process of its own: TensorFlow fixes its number of threads when it starts, and one backend's memory does
  * not disturb another's.
@@ -61,7 +64,7 @@ export function runJob(job: Job, pinning: Pinning, onMessage: (message: Message)
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (code === 0) resolve();
-      else reject(new Error(`the process for ${job.backend} with ${job.threads} threads ended with ${signal ?? code}`));
+      else reject(new Error(`the process for ${nameOf(job)} with ${job.threads} threads ended with ${signal ?? code}`));
     });
   });
 }

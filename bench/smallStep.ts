@@ -1,75 +1,48 @@
 import { createNativeOptimizer } from '../bindings/index';
-import type { NativeOptimizer, NativeStepRequest } from '../bindings/index';
-import { inputCount } from '../lib/optimizer/architecture';
-import { Engine } from '../lib/optimizer/engine';
-import type { EngineOptions, StepHyperparameters } from '../lib/optimizer/engine';
+import type { NativeStepRequest } from '../bindings/index';
+import type { StepHyperparameters } from '../lib/optimizer/engine';
 import { DEFAULT_PRESET, loadWeights } from '../lib/optimizer/presets';
-import { parameterCellWeights } from '../lib/optimizer/weights';
+import { levelWeights, parameterCellWeights } from '../lib/optimizer/weights';
 import type { Case } from './cases';
 import { gradientValues, rawContestant, startValues } from './contestants';
 import { measure } from './measure';
 import type { Effort } from './measure';
 import { median } from './statistics';
 
-/** Where the time of one step on arrays goes, in microseconds. */
+/** Where the time of one step on arrays goes, in microseconds; the parts add up to the whole. */
 export interface SmallStep {
   readonly parameters: number;
   readonly tensors: number;
   readonly threads: number;
   /** The whole of `optimizer.step`. */
   readonly step: number;
-  /** TypeScript: biases, tensor and global RNN. */
-  readonly levels: number;
-  /** Into the addon and back with its argument checks: a step of as many tensors with one coordinate each. */
+  /** Checks of the gradients and the lists for the addon. */
+  readonly typeScript: number;
+  /** Into the addon and back with its argument checks: a step of as many tensors with one coordinate each and one level. */
   readonly call: number;
-  /** What the addon's step takes beyond that: the kernels, and waking other threads where it does. */
+  /** The tensor and the global level: the same with three levels, beyond that. */
+  readonly levels: number;
+  /** The parameter level beyond one coordinate per tensor, and waking other threads where it does. */
   readonly kernels: number;
 }
 
 const PLAIN: StepHyperparameters = { multiplier: 1, weightDecay: 0, clipNorm: Infinity };
 
-/** Stands in for the addon: takes no time, says that every coordinate has advanced. */
-function idleNative(lengths: readonly number[]): NativeOptimizer {
-  const report = { gradientNorm: NaN, skipped: 0, lost: [] };
-  let handles = 0;
-  return {
-    addTensor: () => handles++,
-    step: (request: NativeStepRequest) => {
-      for (let t = 0; t < lengths.length; t++) request.advanced[t] = lengths[t];
-      return report;
-    },
-  } as unknown as NativeOptimizer;
-}
-
-function engineStep(measured: Case, options: EngineOptions): () => void {
-  const engine = new Engine(loadWeights(DEFAULT_PRESET), options);
-  const [parameters, gradients] = [startValues(measured), gradientValues(measured)];
-  const updates = measured.lengths.map((length, t) => ({
-    tensor: engine.addTensor(length),
-    parameter: parameters[t],
-    gradient: gradients[t],
-  }));
-  return () => void engine.step(updates, PLAIN);
-}
-
-/** The addon alone, without the levels above, on the first `limit` coordinates of every tensor. */
-function nativeStep(measured: Case, threads: number, limit: number): () => void {
+/** The addon alone, on the first `limit` coordinates of every tensor. */
+function nativeStep(measured: Case, threads: number, limit: number, levels: 1 | 3): () => void {
   const weights = loadWeights(DEFAULT_PRESET);
   const { architecture } = weights;
   const native = createNativeOptimizer({
-    architecture,
+    architecture: levels === 1 ? { ...architecture, levels, tensorHidden: 0, globalHidden: 0 } : architecture,
     precision: 'float32',
     weights: parameterCellWeights(weights),
+    levels: levelWeights(weights),
     threads,
   });
-  const count = measured.lengths.length;
   const request: NativeStepRequest = {
     tensors: measured.lengths.map((length) => native.addTensor(Math.min(length, limit), Math.log(1e-3))),
     parameters: startValues(measured).map((values) => values.subarray(0, limit)),
     gradients: gradientValues(measured).map((values) => values.subarray(0, limit)),
-    biases: new Float64Array(count * 3 * architecture.parameterHidden),
-    means: new Float64Array(count * (architecture.parameterHidden + inputCount(architecture))),
-    advanced: new Float64Array(count),
     ...PLAIN,
   };
   return () => void native.step(request);
@@ -80,9 +53,9 @@ export function measureSmallStep(measured: Case, threads: number, effort: Effort
   const raw = rawContestant(measured, threads);
   const parts: [string, () => void][] = [
     ['step', raw.step],
-    ['levels', engineStep(measured, { threads, createNative: () => idleNative(measured.lengths) })],
-    ['call', nativeStep(measured, threads, 1)],
-    ['native', nativeStep(measured, threads, Infinity)],
+    ['call', nativeStep(measured, threads, 1, 1)],
+    ['call and levels', nativeStep(measured, threads, 1, 3)],
+    ['native', nativeStep(measured, threads, Infinity, 3)],
   ];
   const contestants = parts.map(([name, step]) => ({
     name,
@@ -93,14 +66,15 @@ export function measureSmallStep(measured: Case, threads: number, effort: Effort
   }));
   const measurements = measure(contestants, effort, Infinity, () => undefined);
   raw.dispose();
-  const [step, levels, call, native] = measurements.map(({ rounds }) => median(rounds) * 1000);
+  const [step, call, callAndLevels, native] = measurements.map(({ rounds }) => median(rounds) * 1000);
   return {
     parameters: measured.parameters,
     tensors: measured.lengths.length,
     threads,
     step,
-    levels,
+    typeScript: step - native,
     call,
-    kernels: native - call,
+    levels: callAndLevels - call,
+    kernels: native - callAndLevels,
   };
 }

@@ -1,5 +1,6 @@
 import CliTable from 'cli-table3';
 import type { Row } from './results';
+import type { ScalingRow } from './scaling';
 import type { SmallStep } from './smallStep';
 
 function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -36,15 +37,33 @@ export function comparisonTable(rows: readonly Row[]): string {
 /** Parts of small steps on arrays. */
 export function smallStepTable(steps: readonly SmallStep[]): string {
   return table(
-    ['parameters', 'tensors', 'threads', 'step, µs', 'TypeScript levels', 'call', 'kernels'],
+    ['parameters', 'tensors', 'threads', 'step, µs', 'TypeScript', 'call', 'levels', 'kernels'],
     steps.map((s) => [
       count(s.parameters),
       count(s.tensors),
       String(s.threads),
       digits(s.step),
-      digits(s.levels),
+      digits(s.typeScript),
       digits(s.call),
+      digits(s.levels),
       digits(s.kernels),
+    ]),
+  );
+}
+
+/** Time per parameter and per tensor by size. */
+export function scalingTable(rows: readonly ScalingRow[]): string {
+  return table(
+    ['parameters', 'tensors', 'threads', 'ns/parameter', '± MAD', 'µs/tensor', 'against 1 M', '± MAD'],
+    rows.map((r) => [
+      count(r.parameters),
+      count(r.tensors),
+      String(r.threads),
+      digits(r.nsPerParameter),
+      r.mad.toFixed(2),
+      digits(r.microsecondsPerTensor),
+      `${r.ratio.toFixed(2)}×`,
+      r.ratioMad.toFixed(2),
     ]),
   );
 }

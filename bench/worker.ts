@@ -1,5 +1,5 @@
 /**
- * The measuring process: one backend, one number of threads. Started by index.ts with the job as JSON in its argument;
+ * The measuring process: one backend or the scaling, one number of threads. Started by index.ts with the job as JSON in its argument;
  * reports message by message (results.ts) to its parent.
  */
 import { loadBackend } from '../lib/tfjs/backend';
@@ -11,10 +11,12 @@ import type { Contestant } from './contestants';
 import { FULL, measure, QUICK, TooSlow } from './measure';
 import { rowsOf } from './results';
 import type { Message } from './results';
+import { measureScaling } from './scaling';
 import { measureSmallStep } from './smallStep';
 import { differenceFromReference, notTrained } from './verify';
 
-export interface Job {
+export interface ComparisonJob {
+  readonly kind: 'comparison';
   readonly backend: BackendName;
   readonly threads: number;
   readonly sizes: readonly number[];
@@ -24,6 +26,15 @@ export interface Job {
   /** Measure the `tf.Optimizer`. */
   readonly tfOptimizer: boolean;
 }
+
+export interface ScalingJob {
+  readonly kind: 'scaling';
+  readonly threads: number;
+  readonly sizes: readonly number[];
+  readonly quick: boolean;
+}
+
+export type Job = ComparisonJob | ScalingJob;
 
 /** A step longer than this is not worth the wait. */
 const MAX_STEP_MILLISECONDS = 2000;
@@ -35,7 +46,7 @@ function send(message: Message): void {
   process.send!(message);
 }
 
-function makeContestants(job: Job, backend: Backend, measured: Case): Contestant[] {
+function makeContestants(job: ComparisonJob, backend: Backend, measured: Case): Contestant[] {
   return [
     ...(job.raw ? [rawContestant(measured, job.threads)] : []),
     ...(job.tfOptimizer ? [learnedContestant(backend, measured, job.threads)] : []),
@@ -43,7 +54,7 @@ function makeContestants(job: Job, backend: Backend, measured: Case): Contestant
   ];
 }
 
-function runCase(job: Job, backend: Backend, measured: Case): void {
+function runCase(job: ComparisonJob, backend: Backend, measured: Case): void {
   const started = performance.now();
   const contestants = makeContestants(job, backend, measured);
   const fail = (contestant: Contestant, text: string | null): void => {
@@ -66,7 +77,18 @@ function runCase(job: Job, backend: Backend, measured: Case): void {
   send({ kind: 'progress', text: `${measured.name}: ${((performance.now() - started) / 1000).toFixed(1)} s` });
 }
 
-async function main(job: Job): Promise<void> {
+function runScaling(job: ScalingJob): void {
+  const rows = measureScaling(job.sizes, job.threads, job.quick ? QUICK : FULL, (measured, contestant, steps) => {
+    const text = differenceFromReference(measured, contestant, steps);
+    if (text !== null) send({ kind: 'failed', text: `scaling, ${measured.name}, ${job.threads} threads: ${text}` });
+  });
+  for (const row of rows) {
+    send({ kind: 'scaling', row });
+    send({ kind: 'progress', text: `${row.parameters} in ${row.tensors} tensors` });
+  }
+}
+
+async function runComparison(job: ComparisonJob): Promise<void> {
   const backend = await loadBackend(job.backend);
   send({ kind: 'backend', description: backend.description });
   const cases = makeCases(job.sizes);
@@ -78,6 +100,8 @@ async function main(job: Job): Promise<void> {
   }
 }
 
-await main(JSON.parse(process.argv[2]) as Job);
+const job = JSON.parse(process.argv[2]) as Job;
+if (job.kind === 'scaling') runScaling(job);
+else await runComparison(job);
 // The channel to the parent would keep the process alive.
 process.disconnect();

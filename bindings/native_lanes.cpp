@@ -8,6 +8,7 @@
 #include "architecture.h"
 #include "arguments.h"
 #include "lane_calls.h"
+#include "levels.h"
 
 namespace lo {
 
@@ -16,11 +17,9 @@ namespace {
 LaneModel readModel(Napi::Value value, const std::string& argument) {
   const Config config = readArchitecture(value, argument);
   const Napi::Object a = requireObject(value, argument);
-  const int levels = requireInteger(a.Get("levels"), argument + ".levels", 1, 3);
-  const int tensor = requireInteger(a.Get("tensorHidden"), argument + ".tensorHidden", levels > 1 ? 1 : 0, 256);
-  const int global = requireInteger(a.Get("globalHidden"), argument + ".globalHidden", levels > 2 ? 1 : 0, 256);
+  const LevelSizes sizes = readLevelSizes(value, argument);
   const bool shortcut = requireBoolean(a.Get("gradientShortcut"), argument + ".gradientShortcut");
-  return makeLaneModel(config, levels, tensor, global, shortcut);
+  return makeLaneModel(config, sizes.levels, sizes.tensorHidden, sizes.globalHidden, shortcut);
 }
 
 // What a request says about its problems.

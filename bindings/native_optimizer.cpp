@@ -63,6 +63,8 @@ Napi::Function NativeOptimizer::define(Napi::Env env) {
                          InstanceMethod<&NativeOptimizer::position>("position"),
                          InstanceMethod<&NativeOptimizer::importTensor>("importTensor"),
                          InstanceMethod<&NativeOptimizer::resetPosition>("resetPosition"),
+                         InstanceMethod<&NativeOptimizer::globalHidden>("globalHidden"),
+                         InstanceMethod<&NativeOptimizer::setGlobalHidden>("setGlobalHidden"),
                          InstanceMethod<&NativeOptimizer::dispose>("dispose"),
                          InstanceAccessor<&NativeOptimizer::bytes>("bytes"),
                      });
@@ -163,6 +165,17 @@ Napi::Value NativeOptimizer::importTensor(const Napi::CallbackInfo& info) {
 Napi::Value NativeOptimizer::resetPosition(const Napi::CallbackInfo& info) {
   return guarded(info, [&](Session& s) {
     s.resetPosition(info[0]);
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value NativeOptimizer::globalHidden(const Napi::CallbackInfo& info) {
+  return guarded(info, [&](Session& s) { return s.globalHidden(info.Env()); });
+}
+
+Napi::Value NativeOptimizer::setGlobalHidden(const Napi::CallbackInfo& info) {
+  return guarded(info, [&](Session& s) {
+    s.setGlobalHidden(info[0]);
     return info.Env().Undefined();
   });
 }

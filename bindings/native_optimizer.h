@@ -27,6 +27,8 @@ class NativeOptimizer final : public Napi::ObjectWrap<NativeOptimizer> {
   Napi::Value position(const Napi::CallbackInfo& info);
   Napi::Value importTensor(const Napi::CallbackInfo& info);
   Napi::Value resetPosition(const Napi::CallbackInfo& info);
+  Napi::Value globalHidden(const Napi::CallbackInfo& info);
+  Napi::Value setGlobalHidden(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);
 

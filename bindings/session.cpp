@@ -6,8 +6,10 @@
 #include <limits>
 
 #include "../native/dispatch.h"
+#include "../native/hierarchy.h"
 #include "architecture.h"
 #include "arguments.h"
+#include "levels.h"
 #include "step_request.h"
 
 namespace lo {
@@ -56,17 +58,21 @@ class PendingStepOf final : public PendingStep {
   std::vector<int> tensors_;
   AlignedBuffer<T> gradientCopy_;
   std::vector<const T*> gradients_;
-  std::vector<double> biases_, means_, advanced_;
   double multiplier_, weightDecay_, clipNorm_;
-  Napi::ObjectReference parameterArrays_, meansArray_, advancedArray_;
+  Napi::ObjectReference parameterArrays_;
   AdvanceReport report_{};
 };
 
 template <class T>
 class SessionOf final : public Session {
  public:
-  SessionOf(const CellWeights& weights, const Kernels<T>* kernels, unsigned threads)
-      : optimizer(weights, kernels, threads) {}
+  SessionOf(const CellWeights& weights, LevelWeights levels, const Kernels<T>* kernels, unsigned threads)
+      : hierarchy(weights, std::move(levels), kernels, threads), optimizer(hierarchy.parameters()) {}
+
+  // Made by the JavaScript constructor: it throws a RangeError when memory runs out, where Node-API ends the process.
+  static Napi::Value newArray(Napi::Env env, std::size_t length) {
+    return requireConstructor(env, ArrayTraits<T>::name).New({Napi::Number::New(env, static_cast<double>(length))});
+  }
 
   int requireHandle(Napi::Value value) const {
     const int handle = requireInteger(value, "tensor", 0, 2147483647.0);
@@ -85,6 +91,19 @@ class SessionOf final : public Session {
     }
   }
 
+  // The entries of an array of numbers within bounds.
+  static const T* requireBounded(Napi::Value value, const std::string& argument, std::size_t length, double min,
+                                 double max) {
+    const ArrayView<T> view = requireTypedArray<T>(value, argument, length);
+    for (std::size_t i = 0; i < length; ++i) {
+      const double x = static_cast<double>(view.data[i]);
+      if (x >= min && x <= max) continue;
+      throwRange(value.Env(), argument + "[" + std::to_string(i) + "]",
+                 "a number from " + numberText(min) + " to " + numberText(max), numberText(x));
+    }
+    return view.data;
+  }
+
   int addTensor(Napi::Value lengthValue, Napi::Value rate) override {
     const Napi::Env env = lengthValue.Env();
     // 2^40 coordinates are more than any address space holds state for; beyond that the sizes could overflow.
@@ -94,21 +113,20 @@ class SessionOf final : public Session {
     const std::size_t n = static_cast<std::size_t>(length);
     if (rate.IsNumber()) {
       const double v = requireNumber(rate, "logLearningRate", kMinLogLearningRate, optimizer.config().maxLogLearningRate);
-      return optimizer.addTensor(n, static_cast<T>(v));
+      return hierarchy.addTensor(n, static_cast<T>(v));
     }
     const ArrayView<T> rates = requireTypedArray<T>(rate, "logLearningRate", n);
     requireRates(env, rates);
-    return optimizer.addTensor(n, rates.data);
+    return hierarchy.addTensor(n, static_cast<const T*>(rates.data));
   }
 
-  void removeTensor(Napi::Value handle) override { optimizer.removeTensor(requireHandle(handle)); }
+  void removeTensor(Napi::Value handle) override { hierarchy.removeTensor(requireHandle(handle)); }
   void resetPosition(Napi::Value handle) override { optimizer.resetPosition(requireHandle(handle)); }
 
   Napi::Value step(Napi::Value value) override {
     request_.read(value, optimizer);
-    const AdvanceRequest<T> advance{request_.tensors.size(), request_.tensors.data(), request_.gradients.data(),
-                                    request_.biases, request_.clipNorm};
-    const AdvanceReport report = optimizer.advance(advance, request_.means, request_.advanced);
+    const AdvanceReport report = hierarchy.advance(request_.tensors.data(), request_.tensors.size(),
+                                                   request_.gradients.data(), request_.clipNorm);
     optimizer.apply(request_.parameters.data(), request_.multiplier, request_.weightDecay);
     return makeReport(value.Env(), report, {});
   }
@@ -123,9 +141,8 @@ class SessionOf final : public Session {
     const std::size_t n = optimizer.lengthOf(handle);
     const std::size_t H = static_cast<std::size_t>(optimizer.config().hidden);
     const std::size_t S = static_cast<std::size_t>(optimizer.config().timescales);
+    const std::size_t levelHidden = static_cast<std::size_t>(hierarchy.levels().tensorHidden());
     Napi::Object out = Napi::Object::New(env);
-    // Made by the JavaScript constructor: it throws a RangeError when memory runs out, where Node-API ends the process.
-    const Napi::Function constructor = requireConstructor(env, ArrayTraits<T>::name);
     const struct {
       const char* key;
       std::size_t length;
@@ -140,14 +157,19 @@ class SessionOf final : public Session {
     const std::size_t count = optimizer.hasPosition(handle) ? std::size(arrays) : std::size(arrays) - 1;
     Napi::Value values[std::size(arrays)];
     for (std::size_t i = 0; i < count; ++i) {
-      values[i] = constructor.New({Napi::Number::New(env, static_cast<double>(arrays[i].length))});
+      values[i] = newArray(env, arrays[i].length);
       out.DefineProperty(Napi::PropertyDescriptor::Value(arrays[i].key, values[i], napi_default_jsproperty));
     }
+    const Napi::Value tensorHidden = newArray(env, levelHidden);
+    out.DefineProperty(Napi::PropertyDescriptor::Value("tensorHidden", tensorHidden, napi_default_jsproperty));
+    // No JavaScript runs from here on.
     TensorStateView<T> view{};
     for (std::size_t i = 0; i < count; ++i) {
       view.*arrays[i].target = requireTypedArray<T>(values[i], arrays[i].key, arrays[i].length).data;
     }
+    const ArrayView<T> level = requireTypedArray<T>(tensorHidden, "tensorHidden", levelHidden);
     optimizer.exportTensor(handle, view);
+    std::copy_n(hierarchy.levels().tensorState(handle), levelHidden, level.data);
     return out;
   }
 
@@ -156,8 +178,7 @@ class SessionOf final : public Session {
     const T* position = optimizer.position(handle);
     if (position == nullptr) return env.Undefined();
     const std::size_t n = optimizer.lengthOf(handle);
-    const Napi::Function constructor = requireConstructor(env, ArrayTraits<T>::name);
-    const Napi::Value out = constructor.New({Napi::Number::New(env, static_cast<double>(n))});
+    const Napi::Value out = newArray(env, n);
     std::copy_n(position, n, requireTypedArray<T>(out, "position", n).data);
     return out;
   }
@@ -171,15 +192,9 @@ class SessionOf final : public Session {
     const std::size_t S = static_cast<std::size_t>(optimizer.config().timescales);
     const Napi::Value hidden = state.Get("hidden"), momentum = state.Get("momentum"), scale = state.Get("scale");
     const Napi::Value rate = state.Get("logLearningRate"), position = state.Get("position");
+    const Napi::Value tensorHidden = state.Get("tensorHidden");
     const auto checked = [&](Napi::Value v, const char* key, std::size_t length, double min, double max) {
-      const ArrayView<T> view = requireTypedArray<T>(v, std::string("state.") + key, length);
-      for (std::size_t i = 0; i < length; ++i) {
-        const double x = static_cast<double>(view.data[i]);
-        if (x >= min && x <= max) continue;
-        throwRange(env, std::string("state.") + key + "[" + std::to_string(i) + "]",
-                   "a number from " + numberText(min) + " to " + numberText(max), numberText(x));
-      }
-      return view.data;
+      return requireBounded(v, std::string("state.") + key, length, min, max);
     };
     const bool hasPosition = !position.IsUndefined() && !position.IsNull();
     if (hasPosition && !optimizer.config().attention()) {
@@ -192,12 +207,28 @@ class SessionOf final : public Session {
     view.logRate = checked(rate, "logLearningRate", n, kMinLogLearningRate, optimizer.config().maxLogLearningRate);
     constexpr double largest = std::numeric_limits<T>::max();
     if (hasPosition) view.position = checked(position, "position", n, -largest, largest);
+    const std::size_t levelHidden = static_cast<std::size_t>(hierarchy.levels().tensorHidden());
+    const T* const level = checked(tensorHidden, "tensorHidden", levelHidden, -1e6, 1e6);
     optimizer.importTensor(handle, view);
+    std::copy_n(level, levelHidden, hierarchy.levels().tensorState(handle));
   }
 
-  std::size_t bytes() const override { return optimizer.bytes(); }
+  Napi::Value globalHidden(Napi::Env env) override {
+    const std::size_t n = static_cast<std::size_t>(hierarchy.levels().globalHidden());
+    const Napi::Value out = newArray(env, n);
+    std::copy_n(hierarchy.levels().globalState(), n, requireTypedArray<T>(out, "globalHidden", n).data);
+    return out;
+  }
 
-  Optimizer<T> optimizer;
+  void setGlobalHidden(Napi::Value value) override {
+    const std::size_t n = static_cast<std::size_t>(hierarchy.levels().globalHidden());
+    std::copy_n(requireBounded(value, "globalHidden", n, -1e6, 1e6), n, hierarchy.levels().globalState());
+  }
+
+  std::size_t bytes() const override { return hierarchy.bytes(); }
+
+  Hierarchy<T> hierarchy;
+  Optimizer<T>& optimizer;
 
  private:
   StepRequest<T> request_;
@@ -210,9 +241,7 @@ PendingStepOf<T>::PendingStepOf(SessionOf<T>& session, const StepRequest<T>& req
       multiplier_(request.multiplier),
       weightDecay_(request.weightDecay),
       clipNorm_(request.clipNorm) {
-  const Config& config = session.optimizer.config();
   const std::size_t count = tensors_.size();
-  const std::size_t hidden = static_cast<std::size_t>(config.hidden), inputs = static_cast<std::size_t>(config.inputs());
   std::size_t total = 0;
   for (int handle : tensors_) total += session.optimizer.lengthOf(handle);
   gradientCopy_ = AlignedBuffer<T>(total);
@@ -223,21 +252,15 @@ PendingStepOf<T>::PendingStepOf(SessionOf<T>& session, const StepRequest<T>& req
     gradients_.push_back(target);
     target += length;
   }
-  biases_.assign(request.biases, request.biases + count * 3 * hidden);
-  means_.resize(count * (hidden + inputs));
-  advanced_.resize(count);
   // A list of our own: the caller may change the one it gave.
   Napi::Array arrays = Napi::Array::New(env, count);
   for (std::size_t t = 0; t < count; ++t) arrays.Set(static_cast<std::uint32_t>(t), request.parameterValues[t]);
   parameterArrays_ = Napi::Persistent(arrays.As<Napi::Object>());
-  meansArray_ = Napi::Persistent(request.meansValue.template As<Napi::Object>());
-  advancedArray_ = Napi::Persistent(request.advancedValue.template As<Napi::Object>());
 }
 
 template <class T>
 void PendingStepOf<T>::execute() {
-  const AdvanceRequest<T> advance{tensors_.size(), tensors_.data(), gradients_.data(), biases_.data(), clipNorm_};
-  report_ = session_.optimizer.advance(advance, means_.data(), advanced_.data());
+  report_ = session_.hierarchy.advance(tensors_.data(), tensors_.size(), gradients_.data(), clipNorm_);
 }
 
 template <class T>
@@ -256,14 +279,6 @@ Napi::Value PendingStepOf<T>::finish(Napi::Env env) {
     if (!usable) lost.push_back(t);
   }
   session_.optimizer.apply(parameters.data(), multiplier_, weightDecay_);
-  const auto copyOut = [&](Napi::ObjectReference& target, const std::vector<double>& source, const char* name) {
-    std::memcpy(requireTypedArray<double>(target.Value(), name, source.size()).data, source.data(),
-                source.size() * sizeof(double));
-  };
-  if (!tensors_.empty()) {
-    copyOut(meansArray_, means_, "means");
-    copyOut(advancedArray_, advanced_, "advanced");
-  }
   return makeReport(env, report_, lost);
 }
 
@@ -276,8 +291,14 @@ std::shared_ptr<Session> createSession(Napi::Value value) {
   const std::string precision = requireString(options.Get("precision"), "precision");
   const unsigned threads = static_cast<unsigned>(requireInteger(options.Get("threads"), "threads", 0, 256));
   const CellWeights weights = readCellWeights(options.Get("weights"), "weights", config);
-  if (precision == "float32") return std::make_shared<SessionOf<float>>(weights, kernelsFor<float>(env), threads);
-  if (precision == "float64") return std::make_shared<SessionOf<double>>(weights, kernelsFor<double>(env), threads);
+  const LevelSizes sizes = readLevelSizes(options.Get("architecture"), "architecture");
+  LevelWeights levels = readLevelWeights(options.Get("levels"), "levels", sizes, config);
+  if (precision == "float32") {
+    return std::make_shared<SessionOf<float>>(weights, std::move(levels), kernelsFor<float>(env), threads);
+  }
+  if (precision == "float64") {
+    return std::make_shared<SessionOf<double>>(weights, std::move(levels), kernelsFor<double>(env), threads);
+  }
   throwRange(env, "precision", "'float32' or 'float64'", "'" + precision + "'");
 }
 

@@ -30,6 +30,8 @@ class Session {
   virtual Napi::Value position(Napi::Env env, Napi::Value handle) = 0;
   virtual void importTensor(Napi::Value handle, Napi::Value state) = 0;
   virtual void resetPosition(Napi::Value handle) = 0;
+  virtual Napi::Value globalHidden(Napi::Env env) = 0;
+  virtual void setGlobalHidden(Napi::Value values) = 0;
   virtual std::size_t bytes() const = 0;
 };
 

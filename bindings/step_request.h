@@ -22,9 +22,10 @@ Range rangeOf(const T* data, std::size_t length) {
   return {begin, begin + length * sizeof(T)};
 }
 
-// RangeError when two arrays that a step writes share memory, or one that it writes and a gradient do. `written` holds
-// the parameters, then `means` and `advanced`.
-void refuseOverlaps(Napi::Env env, const std::vector<Range>& written, const std::vector<Range>& gradients);
+// RangeError when two parameters share memory, or a parameter and a gradient do. `order` is scratch: what it holds from an
+// earlier call, the parameters by address, is most often still right and saves the sorting.
+void refuseOverlaps(Napi::Env env, const std::vector<Range>& parameters, const std::vector<Range>& gradients,
+                    std::vector<std::uint32_t>& order);
 
 // All pointers are valid until JavaScript runs again. The vectors are reused from step to step.
 template <class T>
@@ -34,12 +35,9 @@ struct StepRequest {
   std::vector<napi_value> gradientValues;
   std::vector<T*> parameters;
   std::vector<const T*> gradients;
-  std::vector<Range> writtenRanges, gradientRanges;
+  std::vector<Range> parameterRanges, gradientRanges;
   std::vector<int> sorted;
-  const double* biases = nullptr;
-  Napi::Value meansValue, advancedValue;
-  double* means = nullptr;
-  double* advanced = nullptr;
+  std::vector<std::uint32_t> order;
   double multiplier = 1, weightDecay = 0, clipNorm = 0;
 
   void read(Napi::Value value, const Optimizer<T>& optimizer);
@@ -56,10 +54,18 @@ void StepRequest<T>::readTensors(Napi::Object request, const Optimizer<T>& optim
   tensors.clear();
   for (std::size_t t = 0; t < count; ++t) {
     const Napi::Value handle = handles.Get(static_cast<std::uint32_t>(t));
-    const std::string name = "tensors[" + std::to_string(t) + "]";
-    tensors.push_back(requireInteger(handle, name, 0, 2147483647.0));
-    if (!optimizer.hasTensor(tensors.back())) throwRange(env, name, "the handle of a tensor", describe(handle));
+    // Names are only made when something is wrong: a step with a thousand tensors makes none.
+    double v = -1;
+    if (napi_get_value_double(env, handle, &v) != napi_ok || !(v >= 0 && v <= 2147483647.0) || v != std::floor(v) ||
+        !optimizer.hasTensor(static_cast<int>(v))) {
+      const std::string name = "tensors[" + std::to_string(t) + "]";
+      requireInteger(handle, name, 0, 2147483647.0);
+      throwRange(env, name, "the handle of a tensor", describe(handle));
+    }
+    tensors.push_back(static_cast<int>(v));
   }
+  const auto notAbove = [](int a, int b) { return a >= b; };
+  if (std::adjacent_find(tensors.begin(), tensors.end(), notAbove) == tensors.end()) return;
   sorted = tensors;
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
@@ -86,32 +92,16 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
   };
   collect("parameters", parameterValues);
   collect("gradients", gradientValues);
-  const Napi::Value biasesValue = request.Get("biases");
-  meansValue = request.Get("means");
-  advancedValue = request.Get("advanced");
   multiplier = requireNumber(request.Get("multiplier"), "multiplier", 0, HUGE_VAL);
   weightDecay = requireNumber(request.Get("weightDecay"), "weightDecay", 0, HUGE_VAL);
   clipNorm = requireNumber(request.Get("clipNorm"), "clipNorm", 0, HUGE_VAL, true);
 
-  const std::size_t hidden = static_cast<std::size_t>(optimizer.config().hidden);
-  const std::size_t inputs = static_cast<std::size_t>(optimizer.config().inputs());
-  const ArrayView<double> biasView = requireTypedArray<double>(biasesValue, "biases", count * 3 * hidden);
-  for (std::size_t i = 0; i < biasView.length; ++i) {
-    if (!(std::fabs(biasView.data[i]) <= 1e9)) {
-      throwRange(env, "biases[" + std::to_string(i) + "]", "a number from -1e9 to 1e9", numberText(biasView.data[i]));
-    }
-  }
-  biases = biasView.data;
-  means = requireTypedArray<double>(meansValue, "means", count * (hidden + inputs)).data;
-  advanced = requireTypedArray<double>(advancedValue, "advanced", count).data;
-
   parameters.clear();
   gradients.clear();
-  writtenRanges.clear();
+  parameterRanges.clear();
   gradientRanges.clear();
   for (std::size_t t = 0; t < count; ++t) {
     const std::size_t length = optimizer.lengthOf(tensors[t]);
-    // The names are only made when something is wrong: a step with a thousand tensors makes none.
     const auto view = [&](napi_value v, const char* key) {
       napi_typedarray_type type;
       std::size_t actual = 0;
@@ -126,12 +116,10 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
     const T* const gradient = view(gradientValues[t], "gradients");
     parameters.push_back(parameter);
     gradients.push_back(gradient);
-    writtenRanges.push_back(rangeOf(parameter, length));
+    parameterRanges.push_back(rangeOf(parameter, length));
     gradientRanges.push_back(rangeOf(gradient, length));
   }
-  writtenRanges.push_back(rangeOf(means, count * (hidden + inputs)));
-  writtenRanges.push_back(rangeOf(advanced, count));
-  refuseOverlaps(env, writtenRanges, gradientRanges);
+  refuseOverlaps(env, parameterRanges, gradientRanges, order);
 }
 
 }  // namespace lo

@@ -68,8 +68,7 @@ export function inputCount(a: Architecture): number {
 
 /**
  * Meta-parameters that the native core needs, row-major, in double; the core rounds them to its precision. Gate columns
- * are [reset | update], rows [inputs, hidden]. The biases of the cell are not here: they arrive with every step,
- * already added to the injected bias.
+ * are [reset | update], rows [inputs, hidden]. The biases of the cell are with what is injected into it (`LevelWeights`).
  */
 export interface ParameterCellWeights {
   /** [inputs + hidden][2·hidden] */
@@ -100,8 +99,41 @@ export interface ParameterCellWeights {
   readonly stepSizeOffset: number;
 }
 
+/**
+ * Meta-parameters of the levels above the parameters, row-major, in double. Matrices are [inputs][outputs], rows of a cell
+ * [inputs, hidden], its gate columns [reset | update]. P, T and G are the hidden units of the parameter, tensor and global
+ * level. Fields of a level that the architecture does not have are not looked at.
+ */
+export interface LevelWeights {
+  /** [3·P]: the parameter cell's own bias, columns [reset | update | candidate]. */
+  readonly cellBias: Float64Array;
+  /** [T][3·P] and [3·P]: bias that a tensor's state injects into the parameter cell. */
+  readonly tensorToParameterMatrix?: Float64Array;
+  readonly tensorToParameterBias?: Float64Array;
+  /** The tensor cell. Its inputs are the means of the hidden states and, where there are any besides m_s, of the inputs. */
+  readonly tensorGatesMatrix?: Float64Array;
+  readonly tensorGatesBias?: Float64Array;
+  readonly tensorCandidateMatrix?: Float64Array;
+  readonly tensorCandidateBias?: Float64Array;
+  /** [T] */
+  readonly tensorInitialHidden?: Float64Array;
+  /** [G][3·P] and [3·P]: bias that the global state injects into the parameter cell. */
+  readonly globalToParameterMatrix?: Float64Array;
+  readonly globalToParameterBias?: Float64Array;
+  /** [G][3·T] and [3·T]: bias that the global state injects into the tensor cell. */
+  readonly globalToTensorMatrix?: Float64Array;
+  readonly globalToTensorBias?: Float64Array;
+  /** The global cell. Its input is the mean of the tensor states. */
+  readonly globalGatesMatrix?: Float64Array;
+  readonly globalGatesBias?: Float64Array;
+  readonly globalCandidateMatrix?: Float64Array;
+  readonly globalCandidateBias?: Float64Array;
+  /** [G] */
+  readonly globalInitialHidden?: Float64Array;
+}
+
 /** Canonical per-coordinate state of one tensor: independent of block size, instruction set and thread count. */
-export interface TensorState {
+export interface CellState {
   /** [length][hidden] */
   readonly hidden: FloatArray;
   /** ḡ: [length][timescales]; all zero with one timescale. */
@@ -114,9 +146,15 @@ export interface TensorState {
   readonly position?: FloatArray;
 }
 
+/** Whole state of one tensor. */
+export interface TensorState extends CellState {
+  /** [tensorHidden]; empty with one level. */
+  readonly tensorHidden: FloatArray;
+}
+
 /**
- * One step of several tensors. All arrays are indexed alike; `T` is the number of tensors in this step. Parameters,
- * `means` and `advanced` share no memory with each other or with a gradient.
+ * One step of several tensors. All arrays are indexed alike; `T` is the number of tensors in this step. Parameters
+ * share no memory with each other or with a gradient.
  */
 export interface NativeStepRequest {
   /** Handles from `addTensor`, without repetition. */
@@ -124,12 +162,6 @@ export interface NativeStepRequest {
   /** Updated in place. With attention these hold φ. */
   readonly parameters: readonly FloatArray[];
   readonly gradients: readonly FloatArray[];
-  /** [T][3·hidden]: cell bias plus injected bias, columns [reset | update | candidate]. */
-  readonly biases: Float64Array;
-  /** Out, [T][hidden + inputs]: mean over the advanced coordinates of [h', x]. */
-  readonly means: Float64Array;
-  /** Out, [T]: coordinates advanced (finite gradient). 0: the tensor did not move. */
-  readonly advanced: Float64Array;
   /** Multiplies the step (not the state). Finite, ≥ 0. */
   readonly multiplier: number;
   /** λ of θ ← θ − multiplier·(step + λ·θ). Finite, ≥ 0. */
@@ -154,11 +186,12 @@ export interface NativeOptimizerOptions {
   readonly architecture: Architecture;
   readonly precision: Precision;
   readonly weights: ParameterCellWeights;
+  readonly levels: LevelWeights;
   /** 0: as many as the process may use. */
   readonly threads: number;
 }
 
-/** The native optimizer: state and step of the parameter level. One per optimizer; not usable from two places at once. */
+/** The native optimizer: state and step of all levels. One per optimizer; not usable from two places at once. */
 export interface NativeOptimizer {
   /** Adds a tensor of `length` coordinates in its initial state; returns its handle. `logLearningRate` is η, one or per coordinate. */
   addTensor(length: number, logLearningRate: number | FloatArray): number;
@@ -166,8 +199,7 @@ export interface NativeOptimizer {
   step(request: NativeStepRequest): NativeStepReport;
   /**
    * The same step off the event loop. Gradients are copied before it returns; parameters are written on the event loop
-   * when the step is complete, so the caller's buffers are never touched from another thread. The promise is rejected
-   * when `means` or `advanced` was detached meanwhile; state and parameters have advanced all the same.
+   * when the step is complete, so the caller's buffers are never touched from another thread.
    */
   stepAsync(request: NativeStepRequest): Promise<NativeStepReport>;
   exportTensor(handle: number): TensorState;
@@ -176,6 +208,9 @@ export interface NativeOptimizer {
   position(handle: number): FloatArray | undefined;
   /** Forgets θ of a tensor (attention): the next step starts from the parameters given to it. */
   resetPosition(handle: number): void;
+  /** Copy of the global state, [globalHidden]; empty with fewer than three levels. */
+  globalHidden(): FloatArray;
+  setGlobalHidden(values: FloatArray): void;
   /** Bytes of native memory held. */
   readonly bytes: number;
   dispose(): void;

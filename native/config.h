@@ -46,6 +46,10 @@ struct Config {
   double gradientScale = 1.0;
 
   int inputs() const { return inputCountOf(timescales, flags); }
+  // The means that the tensor level sees: of the hidden state and, where there are any besides the scaled gradients, of the
+  // inputs.
+  bool tensorSeesInputs() const { return inputs() > timescales; }
+  int tensorInputs() const { return hidden + (tensorSeesInputs() ? inputs() : 0); }
   bool attention() const { return (flags & kAttention) != 0; }
   // Fields per coordinate in the block layout: hidden, ḡ, λ, η.
   int fields() const { return hidden + 2 * timescales + 1; }

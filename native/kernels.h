@@ -6,6 +6,7 @@
 #include "config.h"
 #include "lane_objectives.h"
 #include "lanes.h"
+#include "level_tasks.h"
 
 namespace lo {
 
@@ -63,6 +64,9 @@ struct Kernels {
   void (*laneBackward)(const LaneBackwardTask<T>&);
   void (*laneResiduals)(const LaneResidualTask<T>&);
   void (*laneRegression)(const LaneRegressionTask<T>&);
+  // The levels above the parameters.
+  void (*levelBiases)(const LevelBiasTask<T>&);
+  void (*levelStep)(const LevelStepTask<T>&);
 };
 
 // Null where the instruction set is not compiled in.

@@ -14,7 +14,9 @@ const Kernels<float>* avx2Kernels() {
                                               &isa_avx2::laneStepAny,
                                               &isa_avx2::laneBackwardAny,
                                               &isa_avx2::laneResiduals,
-                                              &isa_avx2::laneRegression};
+                                              &isa_avx2::laneRegression,
+                                              &isa_avx2::levelBiases,
+                                              &isa_avx2::levelStep};
   return &kernels;
 }
 }  // namespace lo

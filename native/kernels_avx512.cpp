@@ -14,7 +14,9 @@ const Kernels<float>* avx512Kernels() {
                                               &isa_avx512::laneStepAny,
                                               &isa_avx512::laneBackwardAny,
                                               &isa_avx512::laneResiduals,
-                                              &isa_avx512::laneRegression};
+                                              &isa_avx512::laneRegression,
+                                              &isa_avx512::levelBiases,
+                                              &isa_avx512::levelStep};
   return &kernels;
 }
 }  // namespace lo

@@ -14,7 +14,9 @@ const Kernels<float>* baselineKernels() {
                                               &isa_baseline::laneStepAny,
                                               &isa_baseline::laneBackwardAny,
                                               &isa_baseline::laneResiduals,
-                                              &isa_baseline::laneRegression};
+                                              &isa_baseline::laneRegression,
+                                              &isa_baseline::levelBiases,
+                                              &isa_baseline::levelStep};
   return &kernels;
 }
 }  // namespace lo

@@ -7,6 +7,7 @@
 
 #include "kernels.h"
 #include "vec.h"
+#include "math_double.h"
 #include "gru.h"
 #include "pack_group.h"
 
@@ -82,6 +83,13 @@ static_assert(Lanes::width == kBlock, "one field of a block is one pack");
 #include "lanes.inl"
 #include "lanes_backward.inl"
 #include "lane_objectives.inl"
+
+using Wide = wide::DoublePack;
+constexpr std::size_t wideWidth = wide::kDoublePackWidth;
+LO_INLINE Wide loadWide(const double* p) { return Wide::load(p); }
+LO_INLINE void storeWide(double* p, Wide v) { v.store(p); }
+
+#include "levels.inl"
 
 constexpr unsigned kPaper = kGradientProducts | kRelativeLogMagnitude | kRelativeLearningRate;
 

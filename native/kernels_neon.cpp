@@ -14,7 +14,9 @@ const Kernels<float>* neonKernels() {
                                               &isa_neon::laneStepAny,
                                               &isa_neon::laneBackwardAny,
                                               &isa_neon::laneResiduals,
-                                              &isa_neon::laneRegression};
+                                              &isa_neon::laneRegression,
+                                              &isa_neon::levelBiases,
+                                              &isa_neon::levelStep};
   return &kernels;
 }
 }  // namespace lo

@@ -44,6 +44,14 @@ void advanceAny(const AdvanceTask<T>& task) {
   *task.sums = {sums.directionSquares, sums.attentionSquares, sums.logRate, static_cast<double>(sums.advanced)};
 }
 
+using Wide = double;
+constexpr std::size_t wideWidth = 1;
+LO_INLINE Wide loadWide(const double* p) { return *p; }
+LO_INLINE void storeWide(double* p, Wide v) { *p = v; }
+
+#include "levels.inl"
+
+
 void laneStepAny(const LaneStepTask<T>& task) { laneStep<T>(task, dynamicShape(task.model->config)); }
 void laneBackwardAny(const LaneBackwardTask<T>& task) { laneBackward(task, dynamicShape(task.model->config)); }
 
@@ -58,7 +66,9 @@ const Kernels<double>* referenceKernels() {
                                                &isa_reference::laneStepAny,
                                                &isa_reference::laneBackwardAny,
                                                &isa_reference::laneResiduals,
-                                               &isa_reference::laneRegression};
+                                               &isa_reference::laneRegression,
+                                               &isa_reference::levelBiases,
+                                               &isa_reference::levelStep};
   return &kernels;
 }
 

@@ -57,8 +57,7 @@ struct LaneModel {
   int offset[kMetaParameterCount];  // in the flat vector; -1 where the architecture has none
   int metaParameters = 0;           // length of the flat vector
 
-  bool tensorSeesInputs() const { return config.inputs() > config.timescales; }
-  int tensorInputs() const { return config.hidden + (tensorSeesInputs() ? config.inputs() : 0); }
+  int tensorInputs() const { return config.tensorInputs(); }
 };
 
 // Offsets of the meta-parameters in the flat vector, and its length.

@@ -1,16 +1,15 @@
 import { createNativeOptimizer } from '../../bindings/index';
 import type {
+  CellState,
   FloatArray,
   NativeOptimizer,
   NativeOptimizerOptions,
   NativeStepReport,
   NativeStepRequest,
   Precision,
-  TensorState,
 } from '../../bindings/index';
 import { MIN_LOG_LEARNING_RATE } from './architecture';
-import { Levels } from './levels';
-import { parameterCellWeights } from './weights';
+import { levelWeights, parameterCellWeights } from './weights';
 import type { Weights } from './weights';
 
 /** One tensor's part in a step. */
@@ -42,7 +41,7 @@ export interface StepReport {
 
 /** Whole state of one tensor in canonical form. */
 export interface TensorSnapshot {
-  readonly cell: TensorState;
+  readonly cell: CellState;
   /** [tensorHidden] */
   readonly tensorHidden: FloatArray;
 }
@@ -52,24 +51,38 @@ export interface EngineOptions {
   readonly threads?: number;
   /** `float64` is the reference, for tests and comparisons. */
   readonly precision?: Precision;
-  /** Makes the parameter level; replaced in tests by an independent implementation. */
+  /** Makes the native side; replaced in tests by an independent implementation. */
   readonly createNative?: (options: NativeOptimizerOptions) => NativeOptimizer;
 }
 
+/** What a step asks of the native side, in lists that serve all steps. */
+interface Request extends NativeStepRequest {
+  readonly tensors: number[];
+  readonly parameters: FloatArray[];
+  readonly gradients: FloatArray[];
+  multiplier: number;
+  weightDecay: number;
+  clipNorm: number;
+}
+
+const NOTHING = new Float32Array(0);
+
 /**
- * The optimizer for a changing set of tensors: one native call per step, then the tensor and global RNNs. It holds the
- * state; the parameters stay with the caller.
+ * The optimizer for a changing set of tensors: one native call per step. The native side holds the state; the parameters
+ * stay with the caller.
  */
 export class Engine {
   iterations = 0;
   readonly precision: Precision;
   private readonly native: NativeOptimizer;
-  private readonly levels: Levels;
-  private readonly tensorHidden = new Map<number, FloatArray>();
-  private global: FloatArray;
-  private biases = new Float64Array(0);
-  private means = new Float64Array(0);
-  private advanced = new Float64Array(0);
+  private readonly request: Request = {
+    tensors: [],
+    parameters: [],
+    gradients: [],
+    multiplier: 1,
+    weightDecay: 0,
+    clipNorm: Infinity,
+  };
   private state: 'ready' | 'stepping' | 'disposed' = 'ready';
 
   /** @throws RangeError or TypeError on bad options; Error when the addon cannot be loaded. */
@@ -78,12 +91,11 @@ export class Engine {
     options: EngineOptions = {},
   ) {
     this.precision = options.precision ?? 'float32';
-    this.levels = new Levels(weights, this.precision);
-    this.global = this.levels.initialGlobalHidden();
     this.native = (options.createNative ?? createNativeOptimizer)({
       architecture: weights.architecture,
       precision: this.precision,
       weights: parameterCellWeights(weights),
+      levels: levelWeights(weights),
       threads: options.threads ?? 0,
     });
   }
@@ -93,10 +105,6 @@ export class Engine {
     if (this.state === 'stepping') {
       throw new Error('a step of this optimizer is in progress; await the promise of stepAsync first');
     }
-  }
-
-  private makeArray(source: ArrayLike<number>): FloatArray {
-    return this.precision === 'float32' ? Float32Array.from(source) : Float64Array.from(source);
   }
 
   /**
@@ -110,54 +118,37 @@ export class Engine {
     if (typeof rate === 'number') {
       rate = Math.min(Math.max(rate, MIN_LOG_LEARNING_RATE), this.weights.architecture.maxLogLearningRate);
     }
-    const handle = this.native.addTensor(length, rate);
-    this.tensorHidden.set(handle, this.levels.initialTensorHidden());
-    return handle;
+    return this.native.addTensor(length, rate);
   }
 
   removeTensor(tensor: number): void {
     this.requireReady();
     this.native.removeTensor(tensor);
-    this.tensorHidden.delete(tensor);
   }
 
-  /** Sets `biases` for the tensors of a step and returns the native request. */
-  private prepare(
-    updates: readonly TensorUpdate[],
-    hidden: readonly FloatArray[],
-    hyper: StepHyperparameters,
-    fresh: boolean,
-  ): NativeStepRequest {
-    const count = updates.length;
-    const { biasWidth, meansWidth } = this.levels;
-    if (fresh || this.advanced.length !== count) {
-      this.biases = new Float64Array(count * biasWidth);
-      this.means = new Float64Array(count * meansWidth);
-      this.advanced = new Float64Array(count);
+  /** The native request for a step; `release` when it has been read. */
+  private fill(updates: readonly TensorUpdate[], hyper: StepHyperparameters): NativeStepRequest {
+    const { request } = this;
+    const { tensors, parameters, gradients } = request;
+    for (let t = 0; t < updates.length; t++) {
+      tensors[t] = updates[t].tensor;
+      parameters[t] = updates[t].parameter;
+      gradients[t] = updates[t].gradient;
     }
-    this.levels.biases(hidden, this.global, this.biases);
-    return {
-      tensors: updates.map((u) => u.tensor),
-      parameters: updates.map((u) => u.parameter),
-      gradients: updates.map((u) => u.gradient),
-      biases: this.biases,
-      means: this.means,
-      advanced: this.advanced,
-      ...hyper,
-    };
+    tensors.length = parameters.length = gradients.length = updates.length;
+    request.multiplier = hyper.multiplier;
+    request.weightDecay = hyper.weightDecay;
+    request.clipNorm = hyper.clipNorm;
+    return request;
   }
 
-  private hiddenOf(updates: readonly TensorUpdate[]): FloatArray[] {
-    return updates.map((u) => {
-      const hidden = this.tensorHidden.get(u.tensor);
-      if (hidden === undefined)
-        throw new RangeError(`tensor: expected the handle of a tensor, got ${String(u.tensor)}`);
-      return hidden;
-    });
+  /** Lets go of the caller's arrays, so that none is kept alive until the next step. The lists keep their memory. */
+  private release(): void {
+    this.request.parameters.fill(NOTHING);
+    this.request.gradients.fill(NOTHING);
   }
 
-  private finish(hidden: readonly FloatArray[], request: NativeStepRequest, report: NativeStepReport): StepReport {
-    this.levels.advance(hidden, this.global, request.means, request.advanced);
+  private finish(report: NativeStepReport): StepReport {
     this.iterations++;
     return { iteration: this.iterations, gradientNorm: report.gradientNorm, skipped: report.skipped };
   }
@@ -168,9 +159,11 @@ export class Engine {
    */
   step(updates: readonly TensorUpdate[], hyper: StepHyperparameters): StepReport {
     this.requireReady();
-    const hidden = this.hiddenOf(updates);
-    const request = this.prepare(updates, hidden, hyper, false);
-    return this.finish(hidden, request, this.native.step(request));
+    try {
+      return this.finish(this.native.step(this.fill(updates, hyper)));
+    } finally {
+      this.release();
+    }
   }
 
   /**
@@ -180,9 +173,12 @@ export class Engine {
    */
   async stepAsync(updates: readonly TensorUpdate[], hyper: StepHyperparameters): Promise<StepReport> {
     this.requireReady();
-    const hidden = this.hiddenOf(updates);
-    const request = this.prepare(updates, hidden, hyper, true);
-    const pending = this.native.stepAsync(request);
+    let pending: Promise<NativeStepReport>;
+    try {
+      pending = this.native.stepAsync(this.fill(updates, hyper));
+    } finally {
+      this.release();
+    }
     this.state = 'stepping';
     let report: NativeStepReport;
     try {
@@ -190,7 +186,7 @@ export class Engine {
     } finally {
       this.state = 'ready';
     }
-    const result = this.finish(hidden, request, report);
+    const result = this.finish(report);
     if (report.lost.length > 0) {
       throw new Error(
         `stepAsync: the buffer of parameter ${report.lost.join(', ')} was detached or resized while the step was running, ` +
@@ -203,37 +199,25 @@ export class Engine {
   /** @throws Error while a step is pending or after dispose; RangeError on an unknown handle. */
   exportTensor(tensor: number): TensorSnapshot {
     this.requireReady();
-    const cell = this.native.exportTensor(tensor);
-    return { cell, tensorHidden: this.tensorHidden.get(tensor)!.slice() };
+    const { tensorHidden, ...cell } = this.native.exportTensor(tensor);
+    return { cell, tensorHidden };
   }
 
   /** @throws TypeError or RangeError when the state does not fit the tensor; it is unchanged then. */
   importTensor(tensor: number, snapshot: TensorSnapshot): void {
     this.requireReady();
-    const own = this.tensorHidden.get(tensor);
-    if (own !== undefined) this.checkState('tensorHidden', snapshot.tensorHidden, own.length);
-    this.native.importTensor(tensor, snapshot.cell);
-    own!.set(snapshot.tensorHidden);
-  }
-
-  private checkState(name: string, value: ArrayLike<number>, length: number): void {
-    if (value.length !== length) throw new RangeError(`${name}: expected length ${length}, got ${value.length}`);
-    for (let i = 0; i < length; i++) {
-      if (!(Math.abs(value[i]) <= 1e6)) {
-        throw new RangeError(`${name}[${i}]: expected a number from -1e6 to 1e6, got ${value[i]}`);
-      }
-    }
+    this.native.importTensor(tensor, { ...snapshot.cell, tensorHidden: snapshot.tensorHidden });
   }
 
   /** Copy of the global RNN's state, [globalHidden]. */
   get globalHidden(): FloatArray {
-    return this.global.slice();
+    this.requireReady();
+    return this.native.globalHidden();
   }
 
-  set globalHidden(value: ArrayLike<number>) {
+  set globalHidden(value: FloatArray) {
     this.requireReady();
-    this.checkState('globalHidden', value, this.global.length);
-    this.global = this.makeArray(value);
+    this.native.setGlobalHidden(value);
   }
 
   /** θ of a tensor with lookahead, after its first step; undefined otherwise. */

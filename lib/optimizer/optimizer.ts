@@ -18,6 +18,8 @@ interface Entry<A extends FloatArray> {
   /** Of the parameter at the start; a detached one has none. */
   readonly length: number;
   tensor: number;
+  /** Only while a step is being made. */
+  gradient: A | undefined;
 }
 
 /**
@@ -32,6 +34,9 @@ export class LearnedOptimizer<
   readonly options: ResolvedOptions;
   private readonly named: boolean;
   private readonly entries: Entry<A>[];
+  private readonly byName: ReadonlyMap<string, Entry<A>>;
+  /** The parameters that take part in a step: a list that serves all steps. */
+  private readonly updates: Entry<A>[] = [];
   private readonly engine: Engine;
 
   /** @internal Use `createOptimizer`. */
@@ -39,6 +44,7 @@ export class LearnedOptimizer<
     this.options = resolveOptions(options);
     this.named = !Array.isArray(parameters);
     this.entries = checkParameters(parameters);
+    this.byName = new Map(this.entries.map((entry) => [entry.name, entry]));
     this.engine = new Engine(this.options.weights, {
       threads: this.options.threads,
       precision: this.entries[0].parameter instanceof Float64Array ? 'float64' : 'float32',
@@ -57,28 +63,36 @@ export class LearnedOptimizer<
     return this.engine.bytes;
   }
 
-  private updates(gradients: GradientSet<A>): TensorUpdate[] {
-    const list = this.gradientList(gradients);
-    const updates: TensorUpdate[] = [];
-    this.entries.forEach(({ tensor, parameter, name, length }, i) => {
-      const gradient = list[i];
-      if (gradient === null || gradient === undefined) return;
-      if (parameter.length !== length) {
-        throw new TypeError(
-          `params.${name}: expected length ${length} as at the start, got ${parameter.length} (is its buffer detached?)`,
-        );
-      }
-      if (gradient.constructor !== parameter.constructor || gradient.length !== parameter.length) {
-        throw new TypeError(
-          `gradients.${name}: expected ${parameter.constructor.name} of length ${parameter.length}, got ${describe(gradient)}`,
-        );
-      }
-      updates.push({ tensor, parameter, gradient });
-    });
-    return updates;
+  /** Calls `step` with the parameters that have a gradient. */
+  private withGradients<R>(gradients: GradientSet<A>, step: (updates: readonly TensorUpdate[]) => R): R {
+    try {
+      this.takeGradients(gradients);
+      return step(this.updates as TensorUpdate[]);
+    } finally {
+      // The caller's gradients are not kept alive. By index: an iterator makes an object for every entry.
+      for (let i = 0; i < this.entries.length; i++) this.entries[i].gradient = undefined;
+    }
   }
 
-  private gradientList(gradients: GradientSet<A>): readonly (A | null | undefined)[] {
+  private takeGradients(gradients: GradientSet<A>): void {
+    this.requireGradients(gradients);
+    const { entries, updates, named } = this;
+    let count = 0;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i];
+      const gradient = named
+        ? this.ownGradient(gradients as Readonly<Record<string, A | null | undefined>>, entry.name)
+        : (gradients as readonly (A | null | undefined)[])[i];
+      if (gradient === null || gradient === undefined) continue;
+      requireFit(entry, gradient);
+      entry.gradient = gradient;
+      updates[count++] = entry;
+    }
+    updates.length = count;
+  }
+
+  /** Checks the form of the set: a list of the right length, or an object without unknown names. */
+  private requireGradients(gradients: GradientSet<A>): void {
     if (typeof gradients !== 'object' || gradients === null || ArrayBuffer.isView(gradients)) {
       throw new TypeError(
         `gradients: expected ${this.named ? 'an object' : 'an array'} of arrays, got ${describe(gradients)}`,
@@ -90,27 +104,27 @@ export class LearnedOptimizer<
           `gradients: expected an array of length ${this.entries.length}, one entry per parameter, got ${describe(gradients)}`,
         );
       }
-      return gradients as readonly (A | null | undefined)[];
+      return;
     }
     if (Array.isArray(gradients)) {
       throw new TypeError('gradients: expected an object with the names of the parameters, got an array');
     }
-    const record = gradients as Readonly<Record<string, A | null | undefined>>;
-    for (const name of Object.keys(record)) {
-      if (!this.entries.some((entry) => entry.name === name)) {
+    for (const name of Object.keys(gradients)) {
+      if (!this.byName.has(name)) {
         throw new RangeError(
           `gradients.${name}: no parameter has this name; expected ${this.entries.map((e) => e.name).join(', ')}`,
         );
       }
     }
-    return this.entries.map(({ name }) => {
-      if (!Object.hasOwn(record, name)) {
-        throw new RangeError(
-          `gradients.${name}: expected an array, or null when this parameter takes no part in the step, got no entry`,
-        );
-      }
-      return record[name];
-    });
+  }
+
+  private ownGradient(record: Readonly<Record<string, A | null | undefined>>, name: string): A | null | undefined {
+    if (!Object.hasOwn(record, name)) {
+      throw new RangeError(
+        `gradients.${name}: expected an array, or null when this parameter takes no part in the step, got no entry`,
+      );
+    }
+    return record[name];
   }
 
   private hyperparameters(): StepHyperparameters {
@@ -128,7 +142,7 @@ export class LearnedOptimizer<
    * @throws TypeError or RangeError naming the argument when buffers do not fit; nothing has changed then
    */
   step(gradients: GradientSet<A>): StepReport {
-    return this.engine.step(this.updates(gradients), this.hyperparameters());
+    return this.withGradients(gradients, (updates) => this.engine.step(updates, this.hyperparameters()));
   }
 
   /**
@@ -136,7 +150,7 @@ export class LearnedOptimizer<
    * the promise resolves. Until then every other call on this optimizer throws.
    */
   async stepAsync(gradients: GradientSet<A>): Promise<StepReport> {
-    return this.engine.stepAsync(this.updates(gradients), this.hyperparameters());
+    return this.withGradients(gradients, (updates) => this.engine.stepAsync(updates, this.hyperparameters()));
   }
 
   /**
@@ -205,6 +219,19 @@ export class LearnedOptimizer<
   }
 }
 
+function requireFit<A extends FloatArray>({ name, parameter, length }: Entry<A>, gradient: A): void {
+  if (parameter.length !== length) {
+    throw new TypeError(
+      `params.${name}: expected length ${length} as at the start, got ${parameter.length} (is its buffer detached?)`,
+    );
+  }
+  if (gradient.constructor !== parameter.constructor || gradient.length !== length) {
+    throw new TypeError(
+      `gradients.${name}: expected ${parameter.constructor.name} of length ${length}, got ${describe(gradient)}`,
+    );
+  }
+}
+
 function describe(value: unknown): string {
   if (ArrayBuffer.isView(value) && 'length' in value)
     return `${value.constructor.name} of length ${String(value.length)}`;
@@ -224,6 +251,7 @@ function checkParameters<A extends FloatArray>(parameters: ParameterSet<A>): Ent
     parameter,
     length: parameter?.length,
     tensor: -1,
+    gradient: undefined,
   }));
   if (entries.length === 0) throw new RangeError('params: expected at least one array, got none');
   const type = entries[0].parameter?.constructor;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ParameterCellWeights } from '../../bindings/types';
+import type { LevelWeights, ParameterCellWeights } from '../../bindings/types';
 import { writeFileAtomic } from '../atomicFile';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors';
 import type { SafetensorsTensor } from '../safetensors';
@@ -82,7 +82,7 @@ function scalar(weights: Weights, name: string): number {
   return weights.tensors.get(name)?.[0] ?? 0;
 }
 
-/** The part of the meta-parameters that the native core needs. */
+/** The meta-parameters of the parameter level. */
 export function parameterCellWeights(weights: Weights): ParameterCellWeights {
   const { parameterHidden: H, timescales: S } = weights.architecture;
   return {
@@ -101,6 +101,35 @@ export function parameterCellWeights(weights: Weights): ParameterCellWeights {
     learningRateBias: scalar(weights, 'parameter.learningRate.bias'),
     learningRateMomentum: 1 / (1 + Math.exp(-scalar(weights, 'parameter.learningRate.momentumLogit'))),
     stepSizeOffset: scalar(weights, 'parameter.stepSizeOffset'),
+  };
+}
+
+/** The meta-parameters of the levels above the parameters, with the parameter cell's bias. */
+export function levelWeights(weights: Weights): LevelWeights {
+  const { parameterHidden: H, levels } = weights.architecture;
+  const affine = <K extends string>(key: K, name: string) =>
+    ({
+      [`${key}Matrix`]: doubles(weights, `${name}.matrix`, 0),
+      [`${key}Bias`]: doubles(weights, `${name}.bias`, 0),
+    }) as Record<`${K}Matrix` | `${K}Bias`, Float64Array>;
+  const cellBias = new Float64Array(3 * H);
+  cellBias.set(doubles(weights, 'parameter.cell.gates.bias', 0), 0);
+  cellBias.set(doubles(weights, 'parameter.cell.candidate.bias', 0), 2 * H);
+  return {
+    cellBias,
+    ...(levels > 1 && {
+      ...affine('tensorToParameter', 'tensorToParameter'),
+      ...affine('tensorGates', 'tensor.cell.gates'),
+      ...affine('tensorCandidate', 'tensor.cell.candidate'),
+      tensorInitialHidden: doubles(weights, 'tensor.initialHidden', 0),
+    }),
+    ...(levels > 2 && {
+      ...affine('globalToParameter', 'globalToParameter'),
+      ...affine('globalToTensor', 'globalToTensor'),
+      ...affine('globalGates', 'global.cell.gates'),
+      ...affine('globalCandidate', 'global.cell.candidate'),
+      globalInitialHidden: doubles(weights, 'global.initialHidden', 0),
+    }),
   };
 }
 

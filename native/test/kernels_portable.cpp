@@ -20,7 +20,16 @@
 
 namespace lo::test {
 const Kernels<float>* portableKernels() {
-  static constexpr Kernels<float> kernels = {"portable", &isa_portable::advanceAny, &isa_portable::applyChunk};
+  static constexpr Kernels<float> kernels = {"portable",
+                                              &isa_portable::advanceAny,
+                                              &isa_portable::applyChunk,
+                                              0,
+                                              nullptr,
+                                              nullptr,
+                                              nullptr,
+                                              nullptr,
+                                              &isa_portable::levelBiases,
+                                              &isa_portable::levelStep};
   return &kernels;
 }
 }  // namespace lo::test

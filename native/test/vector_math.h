@@ -1,4 +1,4 @@
-// The functions of math.h on packs of one instruction set, behind plain pointers.
+// The functions of math.h and math_double.h on packs of one instruction set, behind plain pointers.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +23,14 @@ enum class Function {
   kPowerOfTwoBelow,
 };
 
+enum class DoubleFunction { kSigmoid, kTanh };
+
 struct VectorMath {
   const char* isa;
   // out[i] = f(in[i]); `count` is a multiple of 16.
   void (*apply)(Function f, const float* in, float* out, std::size_t count);
+  // The same in double; `count` is a multiple of 8. Null for `scalarMath`.
+  void (*applyDouble)(DoubleFunction f, const double* in, double* out, std::size_t count);
 };
 
 // Null where the instruction set is not compiled in.

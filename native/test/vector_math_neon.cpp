@@ -3,16 +3,18 @@
 
 #if defined(__aarch64__) && defined(__ARM_NEON)
 #define LO_ISA_NAMESPACE test_neon
+#include "../math_double.h"
 #include "../vec.h"
 #define LO_MATH_PACK Pack
 #define LO_MATH_WIDTH kPackWidth
 #define LO_MATH_LOAD(p) Pack::load(p)
 #define LO_MATH_STORE(p, v) (v).store(p)
 #include "vector_math.inl"
+#include "vector_math_double.inl"
 
 namespace lo::test {
 const VectorMath* neonMath() {
-  static constexpr VectorMath math = {"neon", &test_neon::applyFunction};
+  static constexpr VectorMath math = {"neon", &test_neon::applyFunction, &test_neon::applyDoubleFunction};
   return &math;
 }
 }  // namespace lo::test

@@ -11,7 +11,7 @@
 
 namespace lo::test {
 const VectorMath* scalarMath() {
-  static constexpr VectorMath math = {"scalar", &test_scalar::applyFunction};
+  static constexpr VectorMath math = {"scalar", &test_scalar::applyFunction, nullptr};
   return &math;
 }
 }  // namespace lo::test

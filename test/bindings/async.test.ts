@@ -19,10 +19,9 @@ function expected(lengths: readonly number[], seed = 1): ReturnType<Fixture['sna
 describe('stepAsync', () => {
   it('leaves the event loop free while 4 million parameters advance, and gives the bits of step', async () => {
     const fixture = makeFixture([4_000_000, 100]);
-    const request = fixture.request();
     let pending = true;
     let ticks = 0;
-    const promise = fixture.native.stepAsync(request).finally(() => (pending = false));
+    const promise = fixture.native.stepAsync(fixture.request()).finally(() => (pending = false));
     // A step on this thread would be over before the first tick.
     while (pending) {
       await nextTurn();
@@ -32,10 +31,7 @@ describe('stepAsync', () => {
     expect(ticks).toBeGreaterThan(10);
 
     const other = makeFixture([4_000_000, 100]);
-    const otherRequest = other.request();
-    expect(other.native.step(otherRequest)).toEqual(report);
-    expect(request.means).toEqual(otherRequest.means);
-    expect(request.advanced).toEqual(otherRequest.advanced);
+    expect(other.native.step(other.request())).toEqual(report);
     expect(bitsOf(fixture.snapshot())).toBe(bitsOf(other.snapshot()));
   });
 
@@ -61,7 +57,6 @@ describe('stepAsync', () => {
     const promise = fixture.native.stepAsync(request);
     request.gradients[0].fill(NaN);
     detached(request.gradients[1]);
-    request.biases.fill(5);
     Object.assign(request, { multiplier: 0, weightDecay: 9, clipNorm: 0, gradients: [] });
     (request.tensors as number[]).length = 0;
     (request.parameters as unknown[]).reverse();
@@ -151,20 +146,6 @@ describe('parameters that are gone when the step is complete', () => {
     const again = { ...fixture.request(2), parameters: lengths.map((n) => new Float32Array(n)) };
     expect((await fixture.native.stepAsync(again)).lost).toEqual([]);
   });
-
-  it.each(['means', 'advanced'] as const)(
-    '%s that is gone rejects the promise by name, and the optimizer goes on',
-    async (key) => {
-      const fixture = makeFixture(lengths);
-      const request = fixture.request();
-      const promise = fixture.native.stepAsync(request);
-      detached(request[key]);
-      await expect(promise).rejects.toThrow(
-        new RegExp(`^${key}: expected Float64Array of length \\d+, got .*detached`),
-      );
-      expect(fixture.native.step(fixture.request(2)).skipped).toBe(0);
-    },
-  );
 });
 
 describe('while a step is pending', () => {
@@ -182,6 +163,8 @@ describe('while a step is pending', () => {
       ['exportTensor', 0],
       ['importTensor', 1, state],
       ['resetPosition', 0],
+      ['globalHidden'],
+      ['setGlobalHidden', new Float32Array(4)],
       ['dispose'],
     ];
     for (const [method, ...args] of calls) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createNativeOptimizer, inputCount } from '../../bindings/index';
-import type { Architecture, NativeOptimizerOptions, ParameterCellWeights } from '../../bindings/index';
-import { architecture, detached, makeFixture, optionsFor, weightsFor } from './setup';
+import type { Architecture, LevelWeights, NativeOptimizerOptions, ParameterCellWeights } from '../../bindings/index';
+import { architecture, detached, levelsFor, makeFixture, optionsFor, weightsFor } from './setup';
 
 /** Creates from options that the types forbid. */
 const create = (options: unknown) => createNativeOptimizer(options as NativeOptimizerOptions);
@@ -86,26 +86,29 @@ const arrayLengths: [keyof ParameterCellWeights, number][] = (() => {
   ];
 })();
 
+/** What is refused as the array `key` of an argument. */
+function arrayRows(argument: 'weights' | 'levels', key: string, length: number): Row[] {
+  const expected = `^${argument}.${key}: expected Float64Array of length ${length}, got `;
+  const last = (value: number): Float64Array => new Float64Array(length).fill(value, length - 1);
+  return [
+    [key, undefined, TypeError, new RegExp(`${expected}undefined$`)],
+    [key, Array.from(new Float64Array(length)), TypeError, new RegExp(`${expected}an array of length ${length}$`)],
+    [key, new Float32Array(length), TypeError, new RegExp(`${expected}Float32Array of length ${length}$`)],
+    [key, new Float64Array(length + 1), RangeError, new RegExp(`${expected}Float64Array of length ${length + 1}$`)],
+    [key, new Float64Array(0), RangeError, new RegExp(`${expected}Float64Array of length 0$`)],
+    [key, detached(new Float64Array(length)), TypeError, new RegExp(`${expected}.*detached`)],
+    [
+      key,
+      last(NaN),
+      RangeError,
+      new RegExp(`^${argument}.${key}\\[${length - 1}\\]: expected a number from -1e6 to 1e6, got NaN$`),
+    ],
+    [key, last(-1e7), RangeError, new RegExp(`^${argument}.${key}\\[${length - 1}\\]: .* got -10000000$`)],
+  ];
+}
+
 const weightRows: Row[] = [
-  ...arrayLengths.flatMap(([key, length]): Row[] => {
-    const expected = `^weights.${key}: expected Float64Array of length ${length}, got `;
-    const last = (value: number): Float64Array => new Float64Array(length).fill(value, length - 1);
-    return [
-      [key, undefined, TypeError, new RegExp(`${expected}undefined$`)],
-      [key, Array.from(new Float64Array(length)), TypeError, new RegExp(`${expected}an array of length ${length}$`)],
-      [key, new Float32Array(length), TypeError, new RegExp(`${expected}Float32Array of length ${length}$`)],
-      [key, new Float64Array(length + 1), RangeError, new RegExp(`${expected}Float64Array of length ${length + 1}$`)],
-      [key, new Float64Array(0), RangeError, new RegExp(`${expected}Float64Array of length 0$`)],
-      [key, detached(new Float64Array(length)), TypeError, new RegExp(`${expected}.*detached`)],
-      [
-        key,
-        last(NaN),
-        RangeError,
-        new RegExp(`^weights.${key}\\[${length - 1}\\]: expected a number from -1e6 to 1e6, got NaN$`),
-      ],
-      [key, last(-1e7), RangeError, new RegExp(`^weights.${key}\\[${length - 1}\\]: .* got -10000000$`)],
-    ];
-  }),
+  ...arrayLengths.flatMap(([key, length]) => arrayRows('weights', key, length)),
   ...(
     [
       ['scaleDecayBias', '-1000000 to 1000000', 1.5e6],
@@ -127,8 +130,23 @@ const weightRows: Row[] = [
   ]),
 ];
 
+const levelRows = (Object.entries(levelsFor(architecture)) as [keyof LevelWeights, Float64Array][]).flatMap(
+  ([key, { length }]) => arrayRows('levels', key, length),
+);
+
+/** Fields of the architecture that say which levels there are. */
+const levelSizeRows: Row[] = (['levels', 'tensorHidden', 'globalHidden'] as const).flatMap((key): Row[] => {
+  const largest = key === 'levels' ? 3 : 256;
+  const range = `^architecture.${key}: expected an integer from 1 to ${largest}, got `;
+  return [
+    [key, undefined, TypeError, new RegExp(`^architecture.${key}: expected an integer, got undefined$`)],
+    [key, 0, RangeError, new RegExp(`${range}0$`)],
+    [key, largest + 1, RangeError, new RegExp(`${range}${largest + 1}$`)],
+  ];
+});
+
 describe('creating a native optimizer', () => {
-  it.each(titled(architectureRows))('refuses %s', (_, key, value, kind, message) => {
+  it.each(titled([...architectureRows, ...levelSizeRows]))('refuses %s', (_, key, value, kind, message) => {
     const error = failure({ ...optionsFor(), architecture: { ...architecture, [key]: value } });
     expect(error).toBeInstanceOf(kind);
     expect(error.message).toMatch(message);
@@ -136,6 +154,12 @@ describe('creating a native optimizer', () => {
 
   it.each(titled(weightRows))('refuses %s', (_, key, value, kind, message) => {
     const error = failure({ ...optionsFor(), weights: { ...weightsFor(architecture), [key]: value } });
+    expect(error).toBeInstanceOf(kind);
+    expect(error.message).toMatch(message);
+  });
+
+  it.each(titled(levelRows))('refuses %s', (_, key, value, kind, message) => {
+    const error = failure({ ...optionsFor(), levels: { ...levelsFor(architecture), [key]: value } });
     expect(error).toBeInstanceOf(kind);
     expect(error.message).toMatch(message);
   });
@@ -150,6 +174,7 @@ describe('creating a native optimizer', () => {
       /^architecture: expected an object, got undefined$/,
     ],
     ['no weights', { ...optionsFor(), weights: 'preset' }, TypeError, /^weights: expected an object, got a string$/],
+    ['no levels', { ...optionsFor(), levels: undefined }, TypeError, /^levels: expected an object, got undefined$/],
     ['precision 32', { ...optionsFor(), precision: 32 }, TypeError, /^precision: expected a string, got 32$/],
     [
       'precision float16',

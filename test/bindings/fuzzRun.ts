@@ -31,6 +31,7 @@ const METHODS = [
   'importTensor',
   'importTensor',
   'resetPosition',
+  'setGlobalHidden',
   'receiver',
   'lanesConstructor',
   'lanes',
@@ -80,7 +81,7 @@ function makeCall(random: Random, fixture: Fixture): () => unknown {
     case 'constructor': {
       const good = optionsFor();
       const options = spoil(random, good, victim);
-      const part = pick(random, ['architecture', 'weights'] as const);
+      const part = pick(random, ['architecture', 'weights', 'levels'] as const);
       if (random.integer(2) === 0) {
         Object.defineProperty(options, part, { value: spoil(random, good[part], victim), enumerable: true });
       }
@@ -96,6 +97,7 @@ function makeCall(random: Random, fixture: Fixture): () => unknown {
         const state = native.exportTensor(random.integer(2));
         return apply(method, random.integer(2), spoil(random, state, victim))();
       };
+    case 'setGlobalHidden':
     case 'removeTensor':
     case 'exportTensor':
     case 'resetPosition':
@@ -130,6 +132,7 @@ function nameOf(thrown: unknown): string {
 
 /** Parameters and state after two steps of new tensors. */
 function twoSteps(of: NativeOptimizer, reference: Fixture): string {
+  of.setGlobalHidden(reference.native.globalHidden());
   const handles = LENGTHS.map((length) => of.addTensor(length, -5));
   const parameters = reference.parameters.map((p) => p.slice());
   for (const step of [1, 2]) of.step({ ...reference.request(step), tensors: handles, parameters });

@@ -67,7 +67,7 @@ const modes: Record<string, () => unknown> = {
     fail(() =>
       createNativeOptimizer({ ...optionsFor(), weights: { ...weightsFor(architecture), stepSizeOffset: NaN } }),
     );
-    fail(() => failing.step({ ...request, means: new Float64Array(1) }));
+    fail(() => failing.step({ ...request, gradients: [new Float32Array(1)] }));
     fail(() => failing.stepAsync({ ...request, clipNorm: NaN }));
     fail(() => failing.addTensor(LENGTH, new Float32Array(LENGTH).fill(NaN)));
     fail(() => failing.importTensor(0, { ...failing.exportTensor(0), scale: new Float32Array(1) }));

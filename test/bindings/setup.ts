@@ -6,6 +6,7 @@ import { createNativeOptimizer, inputCount } from '../../bindings/index';
 import type {
   Architecture,
   FloatArray,
+  LevelWeights,
   NativeOptimizer,
   NativeOptimizerOptions,
   NativeStepRequest,
@@ -61,8 +62,34 @@ export function weightsFor(a: Architecture): ParameterCellWeights {
   };
 }
 
+/** The same for the levels above the parameters of a three-level architecture. */
+export function levelsFor(a: Architecture): LevelWeights {
+  const random = createRandom(8);
+  const draw = (length: number): Float64Array => Float64Array.from({ length }, () => 0.4 * random.normal());
+  const [h, t, g, seen] = [a.parameterHidden, a.tensorHidden, a.globalHidden, a.parameterHidden + inputCount(a)];
+  return {
+    cellBias: draw(3 * h),
+    tensorToParameterMatrix: draw(t * 3 * h),
+    tensorToParameterBias: draw(3 * h),
+    tensorGatesMatrix: draw((seen + t) * 2 * t),
+    tensorGatesBias: draw(2 * t),
+    tensorCandidateMatrix: draw((seen + t) * t),
+    tensorCandidateBias: draw(t),
+    tensorInitialHidden: draw(t),
+    globalToParameterMatrix: draw(g * 3 * h),
+    globalToParameterBias: draw(3 * h),
+    globalToTensorMatrix: draw(g * 3 * t),
+    globalToTensorBias: draw(3 * t),
+    globalGatesMatrix: draw((t + g) * 2 * g),
+    globalGatesBias: draw(2 * g),
+    globalCandidateMatrix: draw((t + g) * g),
+    globalCandidateBias: draw(g),
+    globalInitialHidden: draw(g),
+  };
+}
+
 export function optionsFor(a: Architecture = architecture, precision: Precision = 'float32'): NativeOptimizerOptions {
-  return { architecture: a, precision, weights: weightsFor(a), threads: 0 };
+  return { architecture: a, precision, weights: weightsFor(a), levels: levelsFor(a), threads: 0 };
 }
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -75,14 +102,12 @@ export interface Fixture {
   /** A fresh request with gradients that depend on `seed`. */
   request(seed?: number): Mutable<NativeStepRequest>;
   /** Everything that a refused call must leave as it was. */
-  snapshot(): { states: TensorState[]; parameters: FloatArray[] };
+  snapshot(): { states: TensorState[]; global: FloatArray; parameters: FloatArray[] };
 }
 
-export function makeFixture(
-  lengths: readonly number[],
-  { architecture: a, precision, weights, threads }: NativeOptimizerOptions = optionsFor(),
-): Fixture {
-  const native = createNativeOptimizer({ architecture: a, precision, weights, threads });
+export function makeFixture(lengths: readonly number[], options: NativeOptimizerOptions = optionsFor()): Fixture {
+  const native = createNativeOptimizer(options);
+  const { precision } = options;
   const make = (length: number, seed: number): FloatArray => {
     const random = createRandom(seed);
     const source = { length };
@@ -91,7 +116,6 @@ export function makeFixture(
   };
   const handles = lengths.map((length) => native.addTensor(length, -5));
   const parameters = lengths.map((length, i) => make(length, 100 + i));
-  const count = lengths.length;
   return {
     native,
     handles,
@@ -100,15 +124,13 @@ export function makeFixture(
       tensors: [...handles],
       parameters: [...parameters],
       gradients: lengths.map((length, i) => make(length, 1000 * seed + i)),
-      biases: Float64Array.from({ length: count * 3 * a.parameterHidden }, (_, i) => Math.sin(i)),
-      means: new Float64Array(count * (a.parameterHidden + inputCount(a))),
-      advanced: new Float64Array(count),
       multiplier: 1,
       weightDecay: 0.01,
       clipNorm: 100,
     }),
     snapshot: () => ({
       states: handles.map((handle) => native.exportTensor(handle)),
+      global: native.globalHidden(),
       parameters: parameters.map((p) => p.slice()),
     }),
   };

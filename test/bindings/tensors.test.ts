@@ -120,6 +120,7 @@ describe('importTensor', () => {
     ['momentum', 10],
     ['scale', 10],
     ['logLearningRate', 5],
+    ['tensorHidden', 4],
   ];
   const state = (change: Partial<Record<Field, unknown>>): unknown => ({ ...native.exportTensor(0), ...change });
 
@@ -161,6 +162,7 @@ describe('importTensor', () => {
     ['scale', 2e36, 10],
     ['logLearningRate', 3.5, 5],
     ['logLearningRate', -34, 5],
+    ['tensorHidden', 2e6, 4],
   ])('refuses %s with the entry %d', (key, value, length) => {
     const last = (v: number): FloatArray => new Float32Array(length).fill(v, length - 1);
     for (const v of [value, NaN, Infinity, -Infinity]) {
@@ -200,10 +202,27 @@ describe('importTensor', () => {
         second.native.importTensor(handle, first.native.exportTensor(handle));
         second.parameters[i].set(first.parameters[i]);
       });
+      second.native.setGlobalHidden(first.native.globalHidden());
       first.native.step(first.request(2));
       second.native.step(second.request(2));
       expect(second.snapshot()).toEqual(first.snapshot());
     }
+  });
+});
+
+describe('setGlobalHidden', () => {
+  it.each<[string, unknown, ErrorConstructor, RegExp]>([
+    ['nothing', undefined, TypeError, /^globalHidden: expected Float32Array of length 4, got undefined$/],
+    ['a list', [0, 0, 0, 0], TypeError, /^globalHidden: .* got an array of length 4$/],
+    ['Float64Array', new Float64Array(4), TypeError, /^globalHidden: .* got Float64Array of length 4$/],
+    ['three of four', new Float32Array(3), RangeError, /^globalHidden: .* got Float32Array of length 3$/],
+    ['a detached array', detached(new Float32Array(4)), TypeError, /^globalHidden: .* detached/],
+    ['NaN', Float32Array.of(0, NaN, 0, 0), RangeError, /^globalHidden\[1\]: expected a number from .*, got NaN$/],
+    ['a huge number', Float32Array.of(0, 0, 0, 2e6), RangeError, /^globalHidden\[3\]: .* got 2000000$/],
+  ])('refuses %s', (_, value, kind, message) => {
+    const before = fixture.snapshot();
+    expectRefusal(failure('setGlobalHidden', value), kind, message);
+    expect(fixture.snapshot()).toEqual(before);
   });
 });
 
@@ -223,6 +242,8 @@ describe('a disposed optimizer', () => {
       ['exportTensor', 0],
       ['importTensor', 0, state],
       ['resetPosition', 0],
+      ['globalHidden'],
+      ['setGlobalHidden', new Float32Array(4)],
     ] as [keyof NativeOptimizer, ...unknown[]][]) {
       expectRefusal(failure(method, ...args), Error, /^the optimizer was disposed; create a new one$/);
     }

@@ -1,12 +1,21 @@
 import type {
+  CellState,
   FloatArray,
-  NativeOptimizer,
   NativeOptimizerOptions,
   NativeStepReport,
   NativeStepRequest,
-  TensorState,
 } from '../../bindings/types';
 import { inputCount } from '../../bindings/types';
+
+/** What the parameter level exchanges with the levels above. */
+export interface LevelExchange {
+  /** [T][3·hidden] */
+  readonly biases: Float64Array;
+  /** Out, [T][hidden + inputs]: mean over the advanced coordinates of [h', x]. */
+  readonly means: Float64Array;
+  /** Out, [T]: coordinates advanced. */
+  readonly advanced: Float64Array;
+}
 
 /** One coordinate. */
 interface Cell {
@@ -66,8 +75,7 @@ const ACTIVATIONS = {
  * what the native core is compared with. Coordinates without a finite gradient are left out, gradients beyond 1e18 count
  * as 1e18.
  */
-export class ReferenceParameterLevel implements NativeOptimizer {
-  readonly bytes = 0;
+export class ReferenceParameterLevel {
   private readonly tensors = new Map<number, Cell[]>();
   private nextHandle = 0;
 
@@ -141,7 +149,7 @@ export class ReferenceParameterLevel implements NativeOptimizer {
     });
   }
 
-  step(request: NativeStepRequest): NativeStepReport {
+  step(request: NativeStepRequest & LevelExchange): NativeStepReport {
     const { weights: w, architecture: a } = this.options;
     const H = a.parameterHidden;
     const X = inputCount(a);
@@ -208,11 +216,7 @@ export class ReferenceParameterLevel implements NativeOptimizer {
     return { gradientNorm: norm, skipped, lost: [] };
   }
 
-  stepAsync(request: NativeStepRequest): Promise<NativeStepReport> {
-    return Promise.resolve(this.step(request));
-  }
-
-  exportTensor(handle: number): TensorState {
+  exportTensor(handle: number): CellState {
     const cells = this.tensors.get(handle)!;
     const flat = (pick: (cell: Cell) => number[]): Float64Array => Float64Array.from(cells.flatMap(pick));
     return {
@@ -224,19 +228,7 @@ export class ReferenceParameterLevel implements NativeOptimizer {
     };
   }
 
-  position(handle: number): FloatArray | undefined {
-    return this.exportTensor(handle).position;
-  }
-
-  importTensor(): void {
-    throw new Error('the reference imports no state');
-  }
-
   resetPosition(handle: number): void {
     for (const cell of this.tensors.get(handle)!) cell.position = undefined;
-  }
-
-  dispose(): void {
-    this.tensors.clear();
   }
 }

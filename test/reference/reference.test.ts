@@ -9,7 +9,7 @@ import { createWeights } from '../../lib/optimizer/weights';
 import type { Weights } from '../../lib/optimizer/weights';
 import { createRandom } from '../../lib/random';
 import { anyArchitecture, presetArchitecture } from './architectures';
-import { ReferenceParameterLevel } from './parameterStep';
+import { ReferenceOptimizer } from './optimizer';
 
 const STEPS = 8;
 
@@ -54,6 +54,7 @@ interface Outcome {
   readonly end: readonly FloatArray[];
   readonly hidden: readonly FloatArray[];
   readonly rates: readonly FloatArray[];
+  readonly tensors: readonly FloatArray[];
   readonly global: FloatArray;
   readonly skipped: number;
 }
@@ -63,7 +64,7 @@ function run(c: Case, precision: Precision, implementation: 'native' | 'referenc
   const engine = new Engine(livelyWeights(c.architecture, c.seed), {
     precision,
     threads,
-    ...(implementation === 'reference' ? { createNative: (options) => new ReferenceParameterLevel(options) } : {}),
+    ...(implementation === 'reference' ? { createNative: (options) => new ReferenceOptimizer(options) } : {}),
   });
   const random = createRandom(c.seed, 1);
   const draw = (length: number, make: () => number): FloatArray => {
@@ -97,6 +98,7 @@ function run(c: Case, precision: Precision, implementation: 'native' | 'referenc
     end,
     hidden: states.map((state) => state.cell.hidden),
     rates: states.map((state) => state.cell.logLearningRate),
+    tensors: states.map((state) => state.tensorHidden),
     global: engine.globalHidden,
     skipped,
   };
@@ -122,7 +124,7 @@ const moved = ({ start, end }: Outcome): FloatArray[] =>
 describe.each([
   ['random architectures', casesOf(anyArchitecture), 1],
   ["the default preset's architecture", casesOf(fc.constant(presetArchitecture)), 1 / 5],
-] as const)('the native parameter level over %s, random weights and gradients', (_, cases, share) => {
+] as const)('the native optimizer over %s, random weights and gradients', (_, cases, share) => {
   it('in double precision equals the implementation from the equations', () => {
     fc.assert(
       fc.property(cases, (c) => {
@@ -132,6 +134,7 @@ describe.each([
         expect(distance(moved(native), moved(reference))).toBeLessThan(1e-9);
         expect(distance(native.hidden, reference.hidden)).toBeLessThan(1e-10);
         expect(distance(native.rates, reference.rates)).toBeLessThan(1e-11);
+        expect(distance(native.tensors, reference.tensors)).toBeLessThan(1e-10);
         expect(distance([native.global], [reference.global])).toBeLessThan(1e-10);
       }),
       { numRuns: 150 * share, seed: 1 },
@@ -150,6 +153,8 @@ describe.each([
         expect(distance(moved(single), moved(double))).toBeLessThan(2e-4 + rounding);
         expect(distance(single.hidden, double.hidden)).toBeLessThan(2e-4);
         expect(distance(single.rates, double.rates)).toBeLessThan(2e-5);
+        expect(distance(single.tensors, double.tensors)).toBeLessThan(2e-4);
+        expect(distance([single.global], [double.global])).toBeLessThan(2e-4);
       }),
       { numRuns: 300 * share, seed: 2 },
     );

@@ -1,5 +1,4 @@
-// Pass 1 for the path of nearly all coordinates, float: blocks whose gradients are all in range and finite go through the
-// step of param_step.h stage by stage. Within a stage one register of coordinates after the other is worked on, with no
+// Pass 1 in float: the blocks of a chunk go through the step of param_step.h stage by stage. Within a stage one register of coordinates after the other is worked on, with no
 // more values than registers and nothing that depends on the one before, so that latencies overlap. What passes between the
 // stages lies in a panel, in the first-level cache. Included by kernels_float.inl after kernels.inl.
 
@@ -174,8 +173,8 @@ LO_NOINLINE void hiddenStage(const Shape& shape, T* fields, const StagePanel<Sha
 }
 
 template <class Shape>
-LO_NOINLINE void readOutStage(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell, T* fields,
-                              std::size_t index, StagePanel<Shape>& panel) {
+LO_NOINLINE void readOutStage(const Shape& shape, const Cell<T>& cell, T* fields, T* raw, T* rawAttention,
+                              StagePanel<Shape>& panel) {
   const int H = shape.hidden(), S = shape.timescales();
   for (int k = 0; k < kParts; ++k) {
     T* at = fields + k * R::width;
@@ -188,16 +187,52 @@ LO_NOINLINE void readOutStage(const AdvanceTask<T>& task, const Shape& shape, co
     readOut(shape, cell, c, out);
     const RawSteps<R, Shape> steps(shape, cell, out);
     c.logRate.store(rate);
-    steps.raw.store(task.raw + index + static_cast<std::size_t>(k) * R::width);
+    steps.raw.store(raw + k * R::width);
     setPart(panel.direction, k, out.direction);
     if (shape.has(kAttention)) {
-      steps.attention.store(task.rawAttention + index + static_cast<std::size_t>(k) * R::width);
+      steps.attention.store(rawAttention + k * R::width);
       setPart(panel.attentionDirection, k, out.attentionDirection);
     }
   }
 }
 
-// Sums over the coordinates that went through the stages; inputs are the kept ones.
+// What goes through the stages: kStageBlocks blocks of state, and a gradient and raw steps for each of their coordinates.
+struct StageMemory {
+  T* fields;
+  const T* gradient;
+  T* raw;
+  T* rawAttention;  // null without attention
+};
+
+template <class Shape>
+LO_INLINE void runStages(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell,
+                         const FoldedCell<Shape>& folded, const StageMemory& at, StagePanel<Shape>* panels) {
+  const int H = shape.hidden(), rows = keptInputs(shape) + H;
+  const std::size_t stride = static_cast<std::size_t>(task.config->fields()) * kBlock;
+  const auto fields = [&](std::size_t b) { return at.fields + b * stride; };
+  // The divisions of one block's stage overlap with the products of the next block's.
+  for (std::size_t b = 0; b < kStageBlocks; ++b) decayStage(shape, cell, fields(b), panels[b]);
+  for (std::size_t b = 0; b < kStageBlocks; ++b) {
+    timescaleStage(shape, task.gradientScale, fields(b), at.gradient + b * kBlock, panels[b]);
+  }
+  for (std::size_t b = 0; b < kStageBlocks; ++b) completeStage(shape, task.meanLogRate, fields(b), panels[b]);
+  for (std::size_t b = 0; b < kStageBlocks; ++b) {
+    StagePanel<Shape>& p = panels[b];
+    affine<2 * Shape::fixedHidden>(folded.gates, 2 * H, folded.bias, p.inputs, rows, 2 * H, p.gates);
+    resetStage(shape, p);
+  }
+  for (std::size_t b = 0; b < kStageBlocks; ++b) {
+    StagePanel<Shape>& p = panels[b];
+    affine<Shape::fixedHidden>(folded.candidate, H, folded.bias + 2 * H, p.inputs, rows, H, p.candidate);
+    hiddenStage(shape, fields(b), p);
+  }
+  for (std::size_t b = 0; b < kStageBlocks; ++b) {
+    T* const attention = shape.has(kAttention) ? at.rawAttention + b * kBlock : nullptr;
+    readOutStage(shape, cell, fields(b), at.raw + b * kBlock, attention, panels[b]);
+  }
+}
+
+// Sums over the coordinates of a block; inputs are the kept ones.
 template <class Shape>
 LO_INLINE void addBlock(const Shape& shape, const T* fields, const StagePanel<Shape>& panel, Accumulators<Shape>& sums) {
   const int H = shape.hidden();
@@ -211,33 +246,76 @@ LO_INLINE void addBlock(const Shape& shape, const T* fields, const StagePanel<Sh
   sums.advanced += kBlock;
 }
 
-// Advances kStageBlocks blocks from `index` on.
+// Advances kStageBlocks blocks from `index` on, all of whose coordinates are there and have finite gradients.
 template <class Shape>
-LO_INLINE void advanceStages(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell,
-                             const FoldedCell<Shape>& folded, std::size_t index, Accumulators<Shape>& sums) {
-  const int H = shape.hidden(), rows = keptInputs(shape) + H;
+LO_INLINE void advanceWhole(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell,
+                            const FoldedCell<Shape>& folded, std::size_t index, Accumulators<Shape>& sums) {
   const std::size_t stride = static_cast<std::size_t>(task.config->fields()) * kBlock;
-  T* const fields = task.blocks + index / kBlock * stride;
+  const StageMemory at = {task.blocks + index / kBlock * stride, task.gradient + index, task.raw + index,
+                          shape.has(kAttention) ? task.rawAttention + index : nullptr};
   StagePanel<Shape> panels[kStageBlocks];
-  // The divisions of one block's stage overlap with the products of the next block's.
-  for (std::size_t b = 0; b < kStageBlocks; ++b) decayStage(shape, cell, fields + b * stride, panels[b]);
+  runStages(task, shape, cell, folded, at, panels);
+  for (std::size_t b = 0; b < kStageBlocks; ++b) addBlock(shape, at.fields + b * stride, panels[b], sums);
+}
+
+// The same where only `rest` coordinates may be in range, and only some of those have a finite gradient: on copies, of which
+// only what was advanced is taken back.
+template <class Shape>
+LO_NOINLINE void advancePart(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell,
+                             const FoldedCell<Shape>& folded, std::size_t index, std::size_t rest,
+                             Accumulators<Shape>& sums) {
+  constexpr std::size_t together = kStageBlocks * kBlock;
+  const int H = shape.hidden(), S = shape.timescales();
+  const std::size_t stride = static_cast<std::size_t>(task.config->fields()) * kBlock;
+  const std::size_t count = rest < together ? rest : together;
+  const std::size_t blocks = (count + kBlock - 1) / kBlock;
+  T* const state = task.blocks + index / kBlock * stride;
+  T fields[kStageBlocks * (Shape::maxHidden + 2 * Shape::maxTimescales + 1) * kBlock] = {};
+  T gradient[together] = {}, raw[together], rawAttention[together];
+  for (std::size_t i = 0; i < blocks * stride; ++i) fields[i] = state[i];
+  for (std::size_t i = 0; i < count; ++i) gradient[i] = task.gradient[index + i];
+  unsigned finite[kStageBlocks];
   for (std::size_t b = 0; b < kStageBlocks; ++b) {
-    timescaleStage(shape, task.gradientScale, fields + b * stride, task.gradient + index + b * kBlock, panels[b]);
+    const std::size_t left = count > b * kBlock ? count - b * kBlock : 0;
+    const unsigned inRange = left < kBlock ? (1u << left) - 1u : Lanes::fullMask;
+    const P g = P::load(gradient + b * kBlock);
+    finite[b] = Lanes::bits(abs_(g) <= P(Lanes::largest)) & inRange;
+    select_(Lanes::mask(finite[b]), g, P(T(0))).store(gradient + b * kBlock);
   }
-  for (std::size_t b = 0; b < kStageBlocks; ++b) completeStage(shape, task.meanLogRate, fields + b * stride, panels[b]);
-  for (StagePanel<Shape>& p : panels) {
-    affine<2 * Shape::fixedHidden>(folded.gates, 2 * H, folded.bias, p.inputs, rows, 2 * H, p.gates);
-    resetStage(shape, p);
-  }
-  for (std::size_t b = 0; b < kStageBlocks; ++b) {
+  StagePanel<Shape> panels[kStageBlocks];
+  runStages(task, shape, cell, folded, {fields, gradient, raw, shape.has(kAttention) ? rawAttention : nullptr}, panels);
+
+  const P zero(T(0));
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const auto keep = Lanes::mask(finite[b]);
     StagePanel<Shape>& p = panels[b];
-    affine<Shape::fixedHidden>(folded.candidate, H, folded.bias + 2 * H, p.inputs, rows, H, p.candidate);
-    hiddenStage(shape, fields + b * stride, p);
+    for (std::size_t f = 0; f < stride; f += kBlock) {
+      T* const at = state + b * stride + f;
+      select_(keep, P::load(fields + b * stride + f), P::load(at)).store(at);
+    }
+    // The mean of η is over all coordinates, the others over those that were advanced.
+    const std::size_t left = count - b * kBlock;
+    const auto inRange = Lanes::mask(left < kBlock ? (1u << left) - 1u : Lanes::fullMask);
+    T* const own = fields + b * stride;
+    for (int j = 0; j < H; ++j) {
+      T* const at = own + static_cast<std::size_t>(j) * kBlock;
+      select_(keep, P::load(at), zero).store(at);
+    }
+    const std::size_t rate = static_cast<std::size_t>(H + 2 * S) * kBlock;
+    select_(inRange, P::load(state + b * stride + rate), zero).store(own + rate);
+    for (int i = 0; i < keptInputs(shape); ++i) p.inputs[i] = select_(keep, p.inputs[i], zero);
+    p.direction = select_(keep, p.direction, zero);
+    if (shape.has(kAttention)) p.attentionDirection = select_(keep, p.attentionDirection, zero);
+    addBlock(shape, own, p, sums);
+    sums.advanced -= kBlock;
+    for (std::size_t i = 0; i < kBlock && b * kBlock + i < count; ++i) {
+      const bool advanced = (finite[b] >> i & 1u) != 0;
+      const std::size_t k = b * kBlock + i;
+      task.raw[index + k] = advanced ? raw[k] : Lanes::notANumber;
+      if (shape.has(kAttention)) task.rawAttention[index + k] = advanced ? rawAttention[k] : Lanes::notANumber;
+      sums.advanced += advanced ? 1 : 0;
+    }
   }
-  for (std::size_t b = 0; b < kStageBlocks; ++b) {
-    readOutStage(task, shape, cell, fields + b * stride, index + b * kBlock, panels[b]);
-  }
-  for (std::size_t b = 0; b < kStageBlocks; ++b) addBlock(shape, fields + b * stride, panels[b], sums);
 }
 
 // From the sums of the kept inputs, over `count` coordinates, to those of all inputs.
@@ -254,7 +332,7 @@ LO_INLINE void unfoldSums(const Shape& shape, T meanLogRate, double count, const
 }
 
 // Whether all gradients of the next kStageBlocks blocks are there and finite.
-LO_INLINE bool stagesPossible(const AdvanceTask<T>& task, std::size_t index) {
+LO_INLINE bool isWhole(const AdvanceTask<T>& task, std::size_t index) {
   if (index + kStageBlocks * kBlock > task.count) return false;
   unsigned finite = Lanes::fullMask;
   LO_UNROLL for (std::size_t b = 0; b < kStageBlocks; ++b) {
@@ -264,32 +342,23 @@ LO_INLINE bool stagesPossible(const AdvanceTask<T>& task, std::size_t index) {
 }
 
 template <class Shape>
-void advanceChunkInStages(const AdvanceTask<T>& task, const Shape& shape) {
+void advanceChunk(const AdvanceTask<T>& task, const Shape& shape) {
   const Cell<T> cell = *task.cell;
   const FoldedCell<Shape> folded(shape, cell, task.bias, task.meanLogRate);
-  Accumulators<Shape> whole(shape), partial(shape);
-  std::size_t index = 0;
-  while (index < task.count) {
-    if (stagesPossible(task, index)) {
-      advanceStages(task, shape, cell, folded, index, whole);
-      index += kStageBlocks * kBlock;
-      continue;
-    }
-    for (std::size_t b = 0; b < kStageBlocks && index < task.count; ++b, index += kBlock) {
-      // Σ η in the order of the coordinates (Optimizer::importTensor forms it once more).
-      partial.logRate = whole.logRate;
-      advancePartial(task, shape, cell, index, task.count - index, partial);
-      whole.logRate = partial.logRate;
+  Accumulators<Shape> sums(shape);
+  for (std::size_t index = 0; index < task.count; index += kStageBlocks * kBlock) {
+    if (isWhole(task, index)) {
+      advanceWhole(task, shape, cell, folded, index, sums);
+    } else {
+      advancePart(task, shape, cell, folded, index, task.count - index, sums);
     }
   }
-  const int H = shape.hidden(), I = shape.inputs();
-  double kept[Shape::maxInputs], inputs[Shape::maxInputs];
-  for (int i = 0; i < keptInputs(shape); ++i) kept[i] = Lanes::sum(whole.inputs[i]);
-  unfoldSums(shape, task.meanLogRate, static_cast<double>(whole.advanced), kept, inputs);
-  for (int j = 0; j < H; ++j) task.means[j] = Lanes::sum(whole.hidden[j]) + Lanes::sum(partial.hidden[j]);
-  for (int i = 0; i < I; ++i) task.means[H + i] = inputs[i] + Lanes::sum(partial.inputs[i]);
-  task.sums->directionSquares = Lanes::sum(whole.directionSquares) + Lanes::sum(partial.directionSquares);
-  task.sums->attentionSquares = Lanes::sum(whole.attentionSquares) + Lanes::sum(partial.attentionSquares);
-  task.sums->logRate = Lanes::sum(whole.logRate);
-  task.sums->advanced = static_cast<double>(whole.advanced + partial.advanced);
+  double kept[Shape::maxInputs];
+  for (int i = 0; i < keptInputs(shape); ++i) kept[i] = Lanes::sum(sums.inputs[i]);
+  unfoldSums(shape, task.meanLogRate, static_cast<double>(sums.advanced), kept, task.means + shape.hidden());
+  for (int j = 0; j < shape.hidden(); ++j) task.means[j] = Lanes::sum(sums.hidden[j]);
+  task.sums->directionSquares = Lanes::sum(sums.directionSquares);
+  task.sums->attentionSquares = Lanes::sum(sums.attentionSquares);
+  task.sums->logRate = Lanes::sum(sums.logRate);
+  task.sums->advanced = static_cast<double>(sums.advanced);
 }

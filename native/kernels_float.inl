@@ -124,10 +124,10 @@ void advanceAny(const AdvanceTask<T>& task) {
   const Config& c = *task.config;
   const unsigned flags = c.flags & ~static_cast<unsigned>(kTensorLearningRateMean);
   if (c.hidden == 10 && c.timescales == 4 && flags == (kPaper | kAttention)) {
-    return advanceChunkInStages(task, StaticShape<10, 4, kPaper | kAttention>{});
+    return advanceChunk(task, StaticShape<10, 4, kPaper | kAttention>{});
   }
 #endif
-  withShape(*task.config, [&](const auto& shape) { advanceChunkInStages(task, shape); });
+  withShape(*task.config, [&](const auto& shape) { advanceChunk(task, shape); });
 }
 
 // Meta-training runs on machines with wide registers; elsewhere the compiled-in shapes would only cost compile time.

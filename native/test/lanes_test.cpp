@@ -325,6 +325,8 @@ TEST("the reverse of a step in double equals finite differences of the step wher
   for (Case c : cases()) {
     // The bound passes its adjoint straight through, unlike the differences.
     c.config = bounded(c.config, 33);
+    // Algebraic activations bend at 0, where differences see a bit of both sides.
+    const double allowed = (c.config.flags & kAlgebraicActivations) != 0 ? 1e-7 : 2e-8;
     // Where there are many meta-parameters, some of them.
     const std::size_t stride = 1 + static_cast<std::size_t>(c.model().metaParameters) / (kQuick ? 100 : 1500);
     for (const bool fresh : {false, true}) {
@@ -345,7 +347,7 @@ TEST("the reverse of a step in double equals finite differences of the step wher
         const double difference = (up - objective(moved)) / (2 * h);
         (moved.*field)[k] = value;
         const double error = std::abs(adjoint - difference) * unit / (norm(q.adjoint) + std::abs(adjoint) * unit);
-        CHECK_AT_MOST(error, 2e-8, c.name() + " entry " + text(k) + ": " + text(adjoint) + ", " + text(difference));
+        CHECK_AT_MOST(error, allowed, c.name() + " entry " + text(k) + ": " + text(adjoint) + ", " + text(difference));
         worst = std::max(worst, error);
       };
       for (std::size_t k = 0; k < q.weights.size(); k += stride) compare(&Problem::weights, k, 1, a.weights[k] - 0.5);

@@ -221,7 +221,7 @@ TEST("sqrt is correctly rounded over all floats from 0") {
   }
 }
 
-TEST("the piecewise logarithm errs by at most 4e-6 from its definition, and from the logarithm by less than 0.06") {
+TEST("the piecewise logarithm errs by at most 8e-6 from its definition, and from the logarithm by less than 0.06") {
   for (const VectorMath* math : testedMath()) {
     Largest worst, above, below;
     measure(*math, Function::kPiecewiseLog, kSmallestNormal, kLargest, [](float y, float x) {
@@ -229,13 +229,13 @@ TEST("the piecewise logarithm errs by at most 4e-6 from its definition, and from
       const double m = 2 * std::frexp(static_cast<double>(x), &e);
       return absolute(y, std::log(2.0) * (e - 1 + m - 1));
     }, worst);
-    hold(*math, "piecewise log, absolute", worst, 4e-6);
+    hold(*math, "piecewise log, absolute", worst, 8e-6);
     measure(*math, Function::kPiecewiseLog, kSmallestNormal, kLargest,
             [](float y, float x) { return std::max(0.0, static_cast<double>(y) - exactLog(x)); }, above);
-    hold(*math, "piecewise log above the logarithm", above, 4e-6);
+    hold(*math, "piecewise log above the logarithm", above, 8e-6);
     measure(*math, Function::kPiecewiseLog, kSmallestNormal, kLargest,
             [](float y, float x) { return std::max(0.0, exactLog(x) - static_cast<double>(y)); }, below);
-    hold(*math, "piecewise log below the logarithm", below, 0.0597);
+    hold(*math, "piecewise log below the logarithm", below, 0.0598);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Tensor } from '@tensorflow/tfjs';
 import { createOptimizer } from '../lib/index';
 import type { Backend } from '../lib/tfjs/backend';
 import { learnedOptimizer } from '../lib/tfjs/index';
@@ -37,11 +38,18 @@ export function rawContestant(measured: Case, threads: number): Contestant {
 
 type TfOptimizer = ReturnType<Backend['tf']['train']['adam']>;
 
-function tfContestant({ tf }: Backend, measured: Case, name: string, learned: boolean, threads: number): Contestant {
+/**
+ * The gradients as tensors that a kernel made, as in training: tfjs-node keeps a tensor made from an array in that array
+ * until a kernel wants it, and reading it would cost nothing.
+ */
+export function gradientTensors({ tf }: Backend, measured: Case): Tensor[] {
+  return gradientValues(measured).map((values) => tf.tidy(() => tf.mul(tf.tensor1d(values), 1)));
+}
+
+function tfContestant(backend: Backend, measured: Case, name: string, learned: boolean, threads: number): Contestant {
+  const { tf } = backend;
   const variables = startValues(measured).map((values) => tf.variable(tf.tensor1d(values)));
-  // Through a kernel, as gradients come in training: tfjs-node keeps a tensor made from an array in that array until a
-  // kernel wants it, and reading it would cost nothing.
-  const gradients = gradientValues(measured).map((values) => tf.tidy(() => tf.mul(tf.tensor1d(values), 1)));
+  const gradients = gradientTensors(backend, measured);
   const named = variables.map(({ name: variable }, t) => ({ name: variable, tensor: gradients[t] }));
   const optimizer = learned ? (learnedOptimizer({ threads }) as unknown as TfOptimizer) : tf.train.adam(1e-3);
   return {

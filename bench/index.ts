@@ -7,9 +7,10 @@ import type { BackendName } from '../lib/tfjs/backend';
 import { readOptions } from './options';
 import type { Options } from './options';
 import { pinTo, runJob } from './processes';
+import type { Overhead } from './overhead';
 import type { Message, Row } from './results';
 import type { SmallStep } from './smallStep';
-import { comparisonTable, smallStepTable } from './table';
+import { comparisonTable, overheadTable, smallStepTable } from './table';
 import type { Job } from './worker';
 
 interface Results {
@@ -17,6 +18,7 @@ interface Results {
   readonly backends: Set<string>;
   readonly rows: Row[];
   readonly smallSteps: SmallStep[];
+  readonly overheads: Overhead[];
   readonly skipped: string[];
   readonly failed: string[];
 }
@@ -54,7 +56,7 @@ async function installed(wanted: readonly BackendName[]): Promise<BackendName[]>
 
 /** One job per number of threads and backend. Plain arrays go with the first backend, whose Adam they are compared with. */
 function makeJobs(options: Options, available: readonly BackendName[], threads: number): Job[] {
-  const { sizes, quick, only } = options;
+  const { sizes, quick, overhead, only } = options;
   return available
     .map((backend, i) => ({
       backend,
@@ -63,8 +65,9 @@ function makeJobs(options: Options, available: readonly BackendName[], threads: 
       quick,
       raw: i === 0 && only.includes('raw'),
       tfOptimizer: only.includes(backend),
+      overhead,
     }))
-    .filter((job) => job.raw || job.tfOptimizer);
+    .filter((job) => job.tfOptimizer || (job.raw && !overhead));
 }
 
 function collect(results: Results, message: Message): void {
@@ -80,6 +83,9 @@ function collect(results: Results, message: Message): void {
       break;
     case 'smallStep':
       results.smallSteps.push(message.smallStep);
+      break;
+    case 'overhead':
+      results.overheads.push(message.overhead);
       break;
     case 'skipped':
       say(`  skipped: ${message.text}`);
@@ -126,12 +132,14 @@ async function main(): Promise<number> {
     backends: new Set(),
     rows: [],
     smallSteps: [],
+    overheads: [],
     skipped: [],
     failed: [],
   };
   await runAll(options, available, results);
   const seconds = Math.round((performance.now() - started) / 1000);
   if (results.rows.length > 0) console.log(comparisonTable(results.rows));
+  if (results.overheads.length > 0) console.log(overheadTable(results.overheads));
   if (results.smallSteps.length > 0) {
     console.log('\nWhere a small step on plain arrays goes, in microseconds:');
     console.log(smallStepTable(results.smallSteps));

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { DEFAULT_SIZES, QUICK_SIZES, SIZE_UNIT } from './cases';
+import { DEFAULT_SIZES, OVERHEAD_SIZES, QUICK_SIZES, SIZE_UNIT } from './cases';
 
 /** What can be measured: the learned optimizer on plain arrays, or as a `tf.Optimizer` on a backend. */
 export const SUBJECTS = ['raw', 'node', 'wasm', 'cpu'] as const;
@@ -8,6 +8,8 @@ export type Subject = (typeof SUBJECTS)[number];
 export interface Options {
   readonly json?: string;
   readonly quick: boolean;
+  /** Measure what TensorFlow.js adds to a step on arrays, in place of the comparison with Adam. */
+  readonly overhead: boolean;
   readonly sizes: readonly number[];
   readonly threads: readonly number[];
   readonly only: readonly Subject[];
@@ -20,6 +22,9 @@ is the median of the rounds' ratios, and MAD is the median distance from it. For
 cores (taskset, where it is there), so that both sides have the same.
 
 Every total is measured in one tensor and, from 10,000 parameters on, spread over 300 tensors; so is a small network (2,410 parameters in 4 tensors).
+
+With --overhead the tf.Optimizer of each backend is compared with the same step on plain arrays instead: the median of the differences within a
+round, and by themselves the two parts that it should consist of, reading the gradients and publishing the parameters.
 
 Results are checked: the learned optimizer's parameters against its double precision, everybody's for movement and finite values.
 
@@ -34,6 +39,8 @@ Examples:
       fewer sizes and rounds, less than a minute
   $ npm run bench -- --sizes 4000000 --threads 2 --only node
       one figure
+  $ npm run bench -- --overhead --threads 2 --only node
+      what tfjs-node adds
   $ npm run bench -- --json bench/results/mine.json
       the same with all figures as JSON
 `;
@@ -76,10 +83,16 @@ export function readOptions(argv: readonly string[]): Options {
     .option('--threads <list>', 'numbers of threads', list(wholeNumber(1, 256)), [1, 2])
     .option('--only <list>', 'what to measure: raw (plain arrays), node, wasm, cpu', list(subject), [...SUBJECTS])
     .option('--quick', `fewer rounds; sizes ${QUICK_SIZES.join(',')} unless given`, false)
+    .option(
+      '--overhead',
+      `what TensorFlow.js adds to a step on arrays; sizes ${OVERHEAD_SIZES.join(',')} unless given`,
+      false,
+    )
     .option('--json <file>', 'write all figures to this file')
     .addHelpText('after', HELP)
     .showHelpAfterError('(add --help for the options and examples)')
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
   const options = program.parse(argv).opts<Omit<Options, 'sizes'> & { readonly sizes?: number[] }>();
-  return { ...options, sizes: options.sizes ?? (options.quick ? QUICK_SIZES : DEFAULT_SIZES) };
+  const sizes = options.overhead ? OVERHEAD_SIZES : options.quick ? QUICK_SIZES : DEFAULT_SIZES;
+  return { ...options, sizes: options.sizes ?? sizes };
 }

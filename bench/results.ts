@@ -2,6 +2,7 @@ import type { Contestant } from './contestants';
 import type { Case } from './cases';
 import type { Measurement } from './measure';
 import { median, medianAbsoluteDeviation } from './statistics';
+import type { Overhead } from './overhead';
 import type { SmallStep } from './smallStep';
 
 /** One comparison, as it is written to the JSON file. */
@@ -27,6 +28,7 @@ export type Message =
   | { readonly kind: 'progress'; readonly text: string }
   | { readonly kind: 'row'; readonly row: Row }
   | { readonly kind: 'smallStep'; readonly smallStep: SmallStep }
+  | { readonly kind: 'overhead'; readonly overhead: Overhead }
   | { readonly kind: 'skipped'; readonly text: string }
   /** A result was wrong. */
   | { readonly kind: 'failed'; readonly text: string };

@@ -8,9 +8,10 @@ import { assignAndDispose, backendOf, CopiedAccess } from './access';
 import type { VariableAccess } from './access';
 import { AdoptedAccess } from './adoptedAccess';
 import { fromConfig, toConfig } from './config';
+import { GradientReader } from './gradients';
 import { fromNamedTensors, toNamedTensors } from './savedState';
 import type { NamedTensor, SavedState, SavedVariable } from './savedState';
-import { asWasmBackend, heapView, WasmAccess } from './wasmAccess';
+import { asWasmBackend, WasmAccess } from './wasmAccess';
 
 interface Tracked {
   readonly variable: tf.Variable;
@@ -18,9 +19,11 @@ interface Tracked {
   readonly tensor: number;
   backend: tf.KernelBackend;
   access: VariableAccess;
+  readonly gradients: GradientReader;
 }
 
-function makeAccess(variable: tf.Variable, backend: tf.KernelBackend): VariableAccess {
+/** The way to a variable's values that its backend allows. */
+export function makeAccess(variable: tf.Variable, backend = backendOf(variable)): VariableAccess {
   const wasm = asWasmBackend(backend);
   if (wasm !== null) return new WasmAccess(variable, wasm);
   const name = tf
@@ -28,11 +31,6 @@ function makeAccess(variable: tf.Variable, backend: tf.KernelBackend): VariableA
     .backendNames()
     .find((n) => tf.engine().findBackend(n) === backend);
   return name === 'cpu' || name === 'tensorflow' ? new AdoptedAccess(variable) : new CopiedAccess(variable);
-}
-
-function readGradient(gradient: tf.Tensor): Float32Array {
-  const wasm = asWasmBackend(backendOf(gradient));
-  return wasm === null ? (gradient.dataSync() as Float32Array) : heapView(wasm, gradient);
 }
 
 function shapeText(shape: readonly number[]): string {
@@ -170,7 +168,7 @@ export class TfLearnedOptimizer extends tf.Optimizer {
     let entry = this.tracked.get(variable);
     if (entry === undefined) {
       const tensor = this.addTensor(variable);
-      entry = { variable, tensor, backend, access: makeAccess(variable, backend) };
+      entry = { variable, tensor, backend, access: makeAccess(variable, backend), gradients: new GradientReader() };
       this.tracked.set(variable, entry);
     } else {
       // Lookahead: what the user assigned is where θ goes on from.
@@ -212,7 +210,7 @@ export class TfLearnedOptimizer extends tf.Optimizer {
       const updates: TensorUpdate[] = work.map(({ tracked, gradient }) => ({
         tensor: tracked.tensor,
         parameter: tracked.access.open(),
-        gradient: readGradient(gradient),
+        gradient: tracked.gradients.read(gradient),
       }));
       this.lastReport = this.engine.step(updates, {
         multiplier,

@@ -1,0 +1,72 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { alignedFloat32Array } from '../../bindings/index';
+import { backendOf } from './access';
+import { asWasmBackend, heapView } from './wasmAccess';
+
+/** What we need of the backend of tfjs-node, which is public there. */
+interface NodeBackend {
+  readonly binding: { readonly TF_ATTR_TYPE: number; readonly TF_FLOAT: number };
+  executeSingleOutput(name: string, attributes: readonly object[], inputs: readonly tf.Tensor[]): tf.Tensor;
+}
+
+function asNodeBackend(backend: tf.KernelBackend): NodeBackend | null {
+  const candidate = backend as unknown as Partial<NodeBackend>;
+  return typeof candidate.executeSingleOutput === 'function' && typeof candidate.binding?.TF_ATTR_TYPE === 'number'
+    ? (candidate as NodeBackend)
+    : null;
+}
+
+/**
+ * Elements from which `dataSync` of tfjs-node is avoided: it makes a new array each time, and from 128 KiB on the C
+ * library takes fresh pages from the system for it, which costs several times the copy itself.
+ */
+const LARGE = 32_768;
+
+/** Reads the gradients of one variable, step by step. */
+export class GradientReader {
+  /** Null: not tried yet; undefined: does not work here. */
+  private buffer: Float32Array | null | undefined = null;
+
+  /**
+   * The gradient's values, valid until the next allocation on the backend or the next call. They may be the tensor's own
+   * memory: to be read only.
+   */
+  read(gradient: tf.Tensor): Float32Array {
+    const backend = backendOf(gradient);
+    const wasm = asWasmBackend(backend);
+    if (wasm !== null) return heapView(wasm, gradient);
+    const node = gradient.size >= LARGE && backend === tf.backend() ? asNodeBackend(backend) : null;
+    if (node !== null) {
+      if (this.buffer === null) this.buffer = writableBuffer(node, gradient.size);
+      if (this.buffer !== undefined) {
+        copyInto(node, this.buffer, gradient);
+        return this.buffer;
+      }
+    }
+    return gradient.dataSync() as Float32Array;
+  }
+}
+
+/** An array that TensorFlow writes into; undefined where a look shows that it does not. */
+function writableBuffer(backend: NodeBackend, size: number): Float32Array | undefined {
+  const buffer = alignedFloat32Array(size).fill(1);
+  try {
+    tf.tidy(() => copyInto(backend, buffer, tf.zeros([size])));
+  } catch {
+    return undefined;
+  }
+  return buffer.every((value) => value === 0) ? buffer : undefined;
+}
+
+/**
+ * Copies a tensor's values into an array that lies on a 64-byte boundary. TensorFlow uses such an array as a tensor's
+ * memory, and its kernel `InplaceUpdate` writes rows into the memory of its first input.
+ */
+function copyInto(backend: NodeBackend, buffer: Float32Array, source: tf.Tensor): void {
+  const { TF_ATTR_TYPE, TF_FLOAT } = backend.binding;
+  tf.tidy(() => {
+    const row = [1, buffer.length];
+    const inputs = [tf.tensor(buffer, row, 'float32'), tf.tensor1d([0], 'int32'), tf.reshape(source, row)];
+    backend.executeSingleOutput('InplaceUpdate', [{ name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT }], inputs);
+  });
+}

@@ -92,11 +92,14 @@
         'bindings/addon.cpp',
         'bindings/architecture.cpp',
         'bindings/arguments.cpp',
+        'bindings/borrowed_gradients.cpp',
+        'bindings/borrowed_tensors.cpp',
         'bindings/lane_objectives.cpp',
         'bindings/native_lanes.cpp',
         'bindings/native_optimizer.cpp',
         'bindings/session.cpp',
         'bindings/step_request.cpp',
+        'bindings/tensorflow_library.cpp',
       ],
       'include_dirs': ['<(lo_node_addon_api)'],
       'defines': [
@@ -106,7 +109,7 @@
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
       ],
       'conditions': [
-        ['OS!="win" and OS!="mac"', { 'libraries': ['-pthread'], 'ldflags': ['-static-libstdc++', '-static-libgcc'] }],
+        ['OS!="win" and OS!="mac"', { 'libraries': ['-pthread', '-ldl'], 'ldflags': ['-static-libstdc++', '-static-libgcc'] }],
       ],
     },
   ],

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "borrowed_gradients.h"
 #include "../native/optimizer.h"
 
 namespace lo {
@@ -22,9 +23,22 @@ Range rangeOf(const T* data, std::size_t length) {
   return {begin, begin + length * sizeof(T)};
 }
 
-// RangeError when two arrays that a step writes share memory, or one that it writes and a gradient do. `written` holds
-// the parameters, then `means` and `advanced`.
-void refuseOverlaps(Napi::Env env, const std::vector<Range>& written, const std::vector<Range>& gradients);
+// The arrays that a step writes: the parameters, then `means` and `advanced`.
+class WrittenArrays {
+ public:
+  // RangeError when two of them share memory.
+  void assign(Napi::Env env, std::vector<Range> ranges);
+  bool sharesMemory(const Range& range) const { return find(range) >= 0; }
+  // RangeError when gradient number `index` shares memory with one of them.
+  void refuse(Napi::Env env, std::size_t index, const Range& gradient) const;
+
+ private:
+  int find(const Range& range) const;
+  std::string nameOf(std::uint32_t i) const;
+
+  std::vector<Range> ranges_;
+  std::vector<std::uint32_t> order_;  // By address.
+};
 
 // All pointers are valid until JavaScript runs again. The vectors are reused from step to step.
 template <class T>
@@ -34,7 +48,9 @@ struct StepRequest {
   std::vector<napi_value> gradientValues;
   std::vector<T*> parameters;
   std::vector<const T*> gradients;
-  std::vector<Range> writtenRanges, gradientRanges;
+  std::vector<bool> borrowed;
+  std::vector<std::vector<T>> gradientCopies;
+  WrittenArrays written;
   std::vector<int> sorted;
   const double* biases = nullptr;
   Napi::Value meansValue, advancedValue;
@@ -107,12 +123,14 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
 
   parameters.clear();
   gradients.clear();
-  writtenRanges.clear();
-  gradientRanges.clear();
+  gradientCopies.clear();
+  borrowed.clear();
+  std::vector<Range> ranges;
+  ranges.reserve(count + 2);
   for (std::size_t t = 0; t < count; ++t) {
     const std::size_t length = optimizer.lengthOf(tensors[t]);
     // The names are only made when something is wrong: a step with a thousand tensors makes none.
-    const auto view = [&](napi_value v, const char* key) {
+    const auto view = [&](napi_value v, const char* key) -> T* {
       napi_typedarray_type type;
       std::size_t actual = 0;
       void* data = nullptr;
@@ -122,16 +140,26 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
       }
       return requireTypedArray<T>(Napi::Value(env, v), std::string(key) + "[" + std::to_string(t) + "]", length).data;
     };
-    T* const parameter = view(parameterValues[t], "parameters");
-    const T* const gradient = view(gradientValues[t], "gradients");
-    parameters.push_back(parameter);
-    gradients.push_back(gradient);
-    writtenRanges.push_back(rangeOf(parameter, length));
-    gradientRanges.push_back(rangeOf(gradient, length));
+    parameters.push_back(view(parameterValues[t], "parameters"));
+    const T* const lent = borrowedGradient<T>(env, gradientValues[t], length);
+    gradients.push_back(lent != nullptr ? lent : view(gradientValues[t], "gradients"));
+    borrowed.push_back(lent != nullptr);
+    ranges.push_back(rangeOf(parameters.back(), length));
   }
-  writtenRanges.push_back(rangeOf(means, count * (hidden + inputs)));
-  writtenRanges.push_back(rangeOf(advanced, count));
-  refuseOverlaps(env, writtenRanges, gradientRanges);
+  ranges.push_back(rangeOf(means, count * (hidden + inputs)));
+  ranges.push_back(rangeOf(advanced, count));
+  written.assign(env, std::move(ranges));
+  for (std::size_t t = 0; t < count; ++t) {
+    const std::size_t length = optimizer.lengthOf(tensors[t]);
+    const Range range = rangeOf(gradients[t], length);
+    if (!borrowed[t]) {
+      written.refuse(env, t, range);
+    } else if (written.sharesMemory(range)) {
+      // A tensor made from a variable without a kernel that copies, such as a reshaped one.
+      gradientCopies.emplace_back(gradients[t], gradients[t] + length);
+      gradients[t] = gradientCopies.back().data();
+    }
+  }
 }
 
 }  // namespace lo

@@ -116,6 +116,7 @@ export interface NativeStepRequest {
   readonly tensors: readonly number[];
   /** Updated in place. With attention these hold φ. */
   readonly parameters: readonly FloatArray[];
+  /** Arrays, or stand-ins for borrowed tensors (borrowed.ts); of these, such as share memory with a parameter are copied. */
   readonly gradients: readonly FloatArray[];
   /** [T][3·hidden]: cell bias plus injected bias, columns [reset | update | candidate]. */
   readonly biases: Float64Array;

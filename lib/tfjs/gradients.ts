@@ -1,20 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { alignedFloat32Array } from '../../bindings/index';
 import { backendOf } from './access';
+import { asNodeBackend } from './nodeBackend';
+import type { NodeBackend } from './nodeBackend';
 import { asWasmBackend, heapView } from './wasmAccess';
-
-/** What we need of the backend of tfjs-node, which is public there. */
-interface NodeBackend {
-  readonly binding: { readonly TF_ATTR_TYPE: number; readonly TF_FLOAT: number };
-  executeSingleOutput(name: string, attributes: readonly object[], inputs: readonly tf.Tensor[]): tf.Tensor;
-}
-
-function asNodeBackend(backend: tf.KernelBackend): NodeBackend | null {
-  const candidate = backend as unknown as Partial<NodeBackend>;
-  return typeof candidate.executeSingleOutput === 'function' && typeof candidate.binding?.TF_ATTR_TYPE === 'number'
-    ? (candidate as NodeBackend)
-    : null;
-}
 
 /**
  * Elements from which `dataSync` of tfjs-node is avoided: it makes a new array each time, and from 128 KiB on the C

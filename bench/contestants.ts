@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { createOptimizer } from '../lib/index';
 import type { Backend } from '../lib/tfjs/backend';
 import { learnedOptimizer } from '../lib/tfjs/index';
+import type { TfOptimizerOptions } from '../lib/tfjs/index';
 import { caseValues } from './cases';
 import type { Case } from './cases';
 
@@ -46,12 +47,18 @@ export function gradientTensors({ tf }: Backend, measured: Case): Tensor[] {
   return gradientValues(measured).map((values) => tf.tidy(() => tf.mul(tf.tensor1d(values), 1)));
 }
 
-function tfContestant(backend: Backend, measured: Case, name: string, learned: boolean, threads: number): Contestant {
+function tfContestant(
+  backend: Backend,
+  measured: Case,
+  name: string,
+  makeOptimizer: () => TfOptimizer,
+  learned: boolean,
+): Contestant {
   const { tf } = backend;
   const variables = startValues(measured).map((values) => tf.variable(tf.tensor1d(values)));
   const gradients = gradientTensors(backend, measured);
   const named = variables.map(({ name: variable }, t) => ({ name: variable, tensor: gradients[t] }));
-  const optimizer = learned ? (learnedOptimizer({ threads }) as unknown as TfOptimizer) : tf.train.adam(1e-3);
+  const optimizer = makeOptimizer();
   return {
     name,
     learned,
@@ -65,13 +72,15 @@ function tfContestant(backend: Backend, measured: Case, name: string, learned: b
 }
 
 /** The learned optimizer as a `tf.Optimizer`. */
-export function learnedContestant(backend: Backend, measured: Case, threads: number): Contestant {
-  return tfContestant(backend, measured, TITLES[backend.name], true, threads);
+export function learnedContestant(backend: Backend, measured: Case, options: TfOptimizerOptions): Contestant {
+  const make = (): TfOptimizer => learnedOptimizer(options) as unknown as TfOptimizer;
+  return tfContestant(backend, measured, TITLES[backend.name], make, true);
 }
 
 /** Adam of TensorFlow.js: what a user would run instead. */
 export function adamContestant(backend: Backend, measured: Case): Contestant {
-  return tfContestant(backend, measured, `Adam on ${TITLES[backend.name]}`, false, 0);
+  const make = (): TfOptimizer => backend.tf.train.adam(1e-3);
+  return tfContestant(backend, measured, `Adam on ${TITLES[backend.name]}`, make, false);
 }
 
 const TITLES = { node: 'tfjs-node', wasm: 'tfjs wasm', cpu: 'tfjs cpu' } as const;

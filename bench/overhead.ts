@@ -1,5 +1,6 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs';
-import type { Backend, BackendName } from '../lib/tfjs/backend';
+import type { Backend } from '../lib/tfjs/backend';
+import { lendingBackend, withBorrowedGradients } from '../lib/tfjs/borrowedGradients';
 import { GradientReader } from '../lib/tfjs/gradients';
 import { makeAccess } from '../lib/tfjs/optimizer';
 import type { Case } from './cases';
@@ -11,7 +12,8 @@ import { median, medianAbsoluteDeviation } from './statistics';
 
 /** What a step through TensorFlow.js costs beyond the same step on plain arrays, in nanoseconds per parameter. */
 export interface Overhead {
-  readonly backend: BackendName;
+  /** The backend, and the option that is not at its default. */
+  readonly name: string;
   readonly parameters: number;
   readonly tensors: number;
   readonly threads: number;
@@ -32,11 +34,12 @@ function part(name: string, step: () => void, dispose: () => void): Contestant {
   return { name, learned: true, step, parameters: () => [], dispose };
 }
 
-function readingPart(backend: Backend, measured: Case): Contestant {
+function readingPart(backend: Backend, measured: Case, zeroCopy: boolean): Contestant {
   const gradients: Tensor[] = gradientTensors(backend, measured);
   const readers = gradients.map(() => new GradientReader());
-  const step = (): void => backend.tf.tidy(() => readers.forEach((reader, t) => void reader.read(gradients[t])));
-  return part('reading', step, () => backend.tf.dispose(gradients));
+  const copy = (): void => backend.tf.tidy(() => readers.forEach((reader, t) => void reader.read(gradients[t])));
+  const borrow = (): void => withBorrowedGradients(lendingBackend(gradients)!, gradients, () => undefined);
+  return part('reading', zeroCopy ? borrow : copy, () => backend.tf.dispose(gradients));
 }
 
 function publishingPart({ tf }: Backend, measured: Case): Contestant {
@@ -51,40 +54,45 @@ function publishingPart({ tf }: Backend, measured: Case): Contestant {
   return part('publishing', step, () => tf.dispose(variables));
 }
 
-/** Measures both steps and the parts in turns. */
+/** Measures the steps and the parts in turns: on tfjs-node with and without `zeroCopy`. */
 export function measureOverhead(
   backend: Backend,
   measured: Case,
   threads: number,
   effort: Effort,
   checkpoint: (contestant: Contestant, steps: number) => void,
-): Overhead {
-  const contestants = [
+): Overhead[] {
+  const variants = backend.name === 'node' ? [false, true] : [false];
+  const steps = [
     rawContestant(measured, threads),
-    learnedContestant(backend, measured, threads),
-    readingPart(backend, measured),
-    publishingPart(backend, measured),
+    ...variants.map((zeroCopy) => learnedContestant(backend, measured, { threads, zeroCopy })),
   ];
-  const steps = contestants.slice(0, 2);
+  const contestants = [
+    ...steps,
+    publishingPart(backend, measured),
+    ...variants.map((zeroCopy) => readingPart(backend, measured, zeroCopy)),
+  ];
   const measurements = measure(contestants, effort, Infinity, (contestant, count) => {
     if (steps.includes(contestant)) checkpoint(contestant, count);
   });
   for (const contestant of contestants) contestant.dispose();
-  const [arrays, tfjs, reading, publishing] = measurements.map(({ rounds }) =>
-    rounds.map((milliseconds) => (milliseconds * 1e6) / measured.parameters),
-  );
-  const differences = tfjs.map((time, round) => time - arrays[round]);
-  return {
-    backend: backend.name,
-    parameters: measured.parameters,
-    tensors: measured.lengths.length,
-    threads,
-    arrays: median(arrays),
-    tfjs: median(tfjs),
-    overhead: median(differences),
-    mad: medianAbsoluteDeviation(differences),
-    reading: median(reading),
-    publishing: median(publishing),
-    rounds: differences.length,
-  };
+  const times = measurements.map(({ rounds }) => rounds.map((ms) => (ms * 1e6) / measured.parameters));
+  const arrays = times[0];
+  return variants.map((zeroCopy, v) => {
+    const tfjs = times[1 + v];
+    const differences = tfjs.map((time, round) => time - arrays[round]);
+    return {
+      name: zeroCopy ? `${backend.name}, zeroCopy` : backend.name,
+      parameters: measured.parameters,
+      tensors: measured.lengths.length,
+      threads,
+      arrays: median(arrays),
+      tfjs: median(tfjs),
+      overhead: median(differences),
+      mad: medianAbsoluteDeviation(differences),
+      reading: median(times[2 + variants.length + v]),
+      publishing: median(times[1 + variants.length]),
+      rounds: differences.length,
+    };
+  });
 }

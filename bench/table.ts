@@ -37,9 +37,21 @@ export function comparisonTable(rows: readonly Row[]): string {
 /** What TensorFlow.js adds to a step, in nanoseconds per parameter. */
 export function overheadTable(rows: readonly Overhead[]): string {
   return table(
-    ['backend', '', 'parameters', 'tensors', 'threads', 'arrays', 'tfjs', 'overhead', '± MAD', 'reading', 'publishing'],
+    [
+      'tf.Optimizer on',
+      '',
+      'parameters',
+      'tensors',
+      'threads',
+      'arrays',
+      'tfjs',
+      'overhead',
+      '± MAD',
+      'reading',
+      'publishing',
+    ],
     rows.map((r) => [
-      r.backend,
+      r.name,
       'ns/parameter',
       count(r.parameters),
       count(r.tensors),

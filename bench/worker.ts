@@ -44,7 +44,7 @@ function send(message: Message): void {
 function makeContestants(job: Job, backend: Backend, measured: Case): Contestant[] {
   return [
     ...(job.raw ? [rawContestant(measured, job.threads)] : []),
-    ...(job.tfOptimizer ? [learnedContestant(backend, measured, job.threads)] : []),
+    ...(job.tfOptimizer ? [learnedContestant(backend, measured, { threads: job.threads })] : []),
     adamContestant(backend, measured),
   ];
 }
@@ -72,11 +72,11 @@ function runCase(job: Job, backend: Backend, measured: Case): void {
 }
 
 function runOverhead(job: Job, backend: Backend, measured: Case): void {
-  const overhead = measureOverhead(backend, measured, job.threads, effortOf(job), (contestant, steps) => {
+  const overheads = measureOverhead(backend, measured, job.threads, effortOf(job), (contestant, steps) => {
     const text = differenceFromReference(measured, contestant, steps);
     if (text !== null) send({ kind: 'failed', text: `${contestant.name}, ${measured.name}: ${text}` });
   });
-  send({ kind: 'overhead', overhead });
+  for (const overhead of overheads) send({ kind: 'overhead', overhead });
   send({ kind: 'progress', text: measured.name });
 }
 

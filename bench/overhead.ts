@@ -54,45 +54,39 @@ function publishingPart({ tf }: Backend, measured: Case): Contestant {
   return part('publishing', step, () => tf.dispose(variables));
 }
 
-/** Measures the steps and the parts in turns: on tfjs-node with and without `zeroCopy`. */
+/**
+ * Measures both steps and the parts in turns. With and without `zeroCopy` are measurements of their own: copies leave
+ * memory to be freed, which whoever comes next would pay for.
+ */
 export function measureOverhead(
   backend: Backend,
   measured: Case,
-  threads: number,
+  options: { readonly threads: number; readonly zeroCopy: boolean },
   effort: Effort,
   checkpoint: (contestant: Contestant, steps: number) => void,
-): Overhead[] {
-  const variants = backend.name === 'node' ? [false, true] : [false];
-  const steps = [
-    rawContestant(measured, threads),
-    ...variants.map((zeroCopy) => learnedContestant(backend, measured, { threads, zeroCopy })),
-  ];
-  const contestants = [
-    ...steps,
-    publishingPart(backend, measured),
-    ...variants.map((zeroCopy) => readingPart(backend, measured, zeroCopy)),
-  ];
+): Overhead {
+  const { threads, zeroCopy } = options;
+  const steps = [rawContestant(measured, threads), learnedContestant(backend, measured, options)];
+  const contestants = [...steps, readingPart(backend, measured, zeroCopy), publishingPart(backend, measured)];
   const measurements = measure(contestants, effort, Infinity, (contestant, count) => {
     if (steps.includes(contestant)) checkpoint(contestant, count);
   });
   for (const contestant of contestants) contestant.dispose();
-  const times = measurements.map(({ rounds }) => rounds.map((ms) => (ms * 1e6) / measured.parameters));
-  const arrays = times[0];
-  return variants.map((zeroCopy, v) => {
-    const tfjs = times[1 + v];
-    const differences = tfjs.map((time, round) => time - arrays[round]);
-    return {
-      name: zeroCopy ? `${backend.name}, zeroCopy` : backend.name,
-      parameters: measured.parameters,
-      tensors: measured.lengths.length,
-      threads,
-      arrays: median(arrays),
-      tfjs: median(tfjs),
-      overhead: median(differences),
-      mad: medianAbsoluteDeviation(differences),
-      reading: median(times[2 + variants.length + v]),
-      publishing: median(times[1 + variants.length]),
-      rounds: differences.length,
-    };
-  });
+  const [arrays, tfjs, reading, publishing] = measurements.map(({ rounds }) =>
+    rounds.map((milliseconds) => (milliseconds * 1e6) / measured.parameters),
+  );
+  const differences = tfjs.map((time, round) => time - arrays[round]);
+  return {
+    name: zeroCopy ? `${backend.name}, zeroCopy` : backend.name,
+    parameters: measured.parameters,
+    tensors: measured.lengths.length,
+    threads,
+    arrays: median(arrays),
+    tfjs: median(tfjs),
+    overhead: median(differences),
+    mad: medianAbsoluteDeviation(differences),
+    reading: median(reading),
+    publishing: median(publishing),
+    rounds: differences.length,
+  };
 }

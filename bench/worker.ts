@@ -72,11 +72,14 @@ function runCase(job: Job, backend: Backend, measured: Case): void {
 }
 
 function runOverhead(job: Job, backend: Backend, measured: Case): void {
-  const overheads = measureOverhead(backend, measured, job.threads, effortOf(job), (contestant, steps) => {
-    const text = differenceFromReference(measured, contestant, steps);
-    if (text !== null) send({ kind: 'failed', text: `${contestant.name}, ${measured.name}: ${text}` });
-  });
-  for (const overhead of overheads) send({ kind: 'overhead', overhead });
+  const { threads } = job;
+  for (const zeroCopy of backend.name === 'node' ? [false, true] : [false]) {
+    const overhead = measureOverhead(backend, measured, { threads, zeroCopy }, effortOf(job), (contestant, steps) => {
+      const text = differenceFromReference(measured, contestant, steps);
+      if (text !== null) send({ kind: 'failed', text: `${contestant.name}, ${measured.name}: ${text}` });
+    });
+    send({ kind: 'overhead', overhead });
+  }
   send({ kind: 'progress', text: measured.name });
 }
 

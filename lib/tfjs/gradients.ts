@@ -6,10 +6,10 @@ import type { NodeBackend } from './nodeBackend';
 import { asWasmBackend, heapView } from './wasmAccess';
 
 /**
- * Elements from which `dataSync` of tfjs-node is avoided: it makes a new array each time, and from 128 KiB on the C
- * library takes fresh pages from the system for it, which costs several times the copy itself.
+ * Elements from which `dataSync` of tfjs-node is avoided: it makes a new array each time, and large ones get fresh pages
+ * from the system, which cost several times the copy itself. For smaller ones running the kernels costs as much.
  */
-const LARGE = 32_768;
+const LARGE = 65_536;
 
 /** Reads the gradients of one variable, step by step. */
 export class GradientReader {

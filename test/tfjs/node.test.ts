@@ -63,8 +63,8 @@ if (!hasTfjsNode) {
     });
 
     describe('with large gradients', () => {
-      const shape: [number, number] = [200, 300];
-      const [start, ...gradients] = normals(4, 60_000, 60_000, 60_000, 60_000);
+      const shape: [number, number] = [250, 300];
+      const [start, ...gradients] = normals(4, 75_000, 75_000, 75_000, 75_000);
       const backend = tf.backend() as unknown as Record<
         'executeSingleOutput' | 'readSync',
         (...args: unknown[]) => unknown

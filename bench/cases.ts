@@ -21,6 +21,8 @@ interface Prefix {
 
 export const DEFAULT_SIZES: readonly number[] = [1e3, 1e4, 1e5, 1e6, 4e6, 1e7];
 export const QUICK_SIZES: readonly number[] = [1e3, 1e5, 1e6];
+/** Where the overhead of TensorFlow.js is measured. */
+export const OVERHEAD_SIZES: readonly number[] = [1e5, 1e6, 4e6, 1e7];
 /** Totals are multiples of this, so that every case is a repetition of its prefix. */
 export const SIZE_UNIT = 1000;
 /** Tensors of the spread cases: a network with a hundred layers has about so many. */

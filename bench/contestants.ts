@@ -1,6 +1,8 @@
+import type { Tensor } from '@tensorflow/tfjs';
 import { createOptimizer } from '../lib/index';
 import type { Backend } from '../lib/tfjs/backend';
 import { learnedOptimizer } from '../lib/tfjs/index';
+import type { TfOptimizerOptions } from '../lib/tfjs/index';
 import { caseValues } from './cases';
 import type { Case } from './cases';
 
@@ -37,13 +39,26 @@ export function rawContestant(measured: Case, threads: number): Contestant {
 
 type TfOptimizer = ReturnType<Backend['tf']['train']['adam']>;
 
-function tfContestant({ tf }: Backend, measured: Case, name: string, learned: boolean, threads: number): Contestant {
+/**
+ * The gradients as tensors that a kernel made, as in training: tfjs-node keeps a tensor made from an array in that array
+ * until a kernel wants it, and reading it would cost nothing.
+ */
+export function gradientTensors({ tf }: Backend, measured: Case): Tensor[] {
+  return gradientValues(measured).map((values) => tf.tidy(() => tf.mul(tf.tensor1d(values), 1)));
+}
+
+function tfContestant(
+  backend: Backend,
+  measured: Case,
+  name: string,
+  makeOptimizer: () => TfOptimizer,
+  learned: boolean,
+): Contestant {
+  const { tf } = backend;
   const variables = startValues(measured).map((values) => tf.variable(tf.tensor1d(values)));
-  // Through a kernel, as gradients come in training: tfjs-node keeps a tensor made from an array in that array until a
-  // kernel wants it, and reading it would cost nothing.
-  const gradients = gradientValues(measured).map((values) => tf.tidy(() => tf.mul(tf.tensor1d(values), 1)));
+  const gradients = gradientTensors(backend, measured);
   const named = variables.map(({ name: variable }, t) => ({ name: variable, tensor: gradients[t] }));
-  const optimizer = learned ? (learnedOptimizer({ threads }) as unknown as TfOptimizer) : tf.train.adam(1e-3);
+  const optimizer = makeOptimizer();
   return {
     name,
     learned,
@@ -57,13 +72,15 @@ function tfContestant({ tf }: Backend, measured: Case, name: string, learned: bo
 }
 
 /** The learned optimizer as a `tf.Optimizer`. */
-export function learnedContestant(backend: Backend, measured: Case, threads: number): Contestant {
-  return tfContestant(backend, measured, TITLES[backend.name], true, threads);
+export function learnedContestant(backend: Backend, measured: Case, options: TfOptimizerOptions): Contestant {
+  const make = (): TfOptimizer => learnedOptimizer(options) as unknown as TfOptimizer;
+  return tfContestant(backend, measured, TITLES[backend.name], make, true);
 }
 
 /** Adam of TensorFlow.js: what a user would run instead. */
 export function adamContestant(backend: Backend, measured: Case): Contestant {
-  return tfContestant(backend, measured, `Adam on ${TITLES[backend.name]}`, false, 0);
+  const make = (): TfOptimizer => backend.tf.train.adam(1e-3);
+  return tfContestant(backend, measured, `Adam on ${TITLES[backend.name]}`, make, false);
 }
 
 const TITLES = { node: 'tfjs-node', wasm: 'tfjs wasm', cpu: 'tfjs cpu' } as const;

@@ -7,11 +7,12 @@ import type { BackendName } from '../lib/tfjs/backend';
 import { readOptions } from './options';
 import type { Options } from './options';
 import { nameOf, pinTo, runJob } from './processes';
+import type { Overhead } from './overhead';
 import type { Message, Row } from './results';
 import { HUGE_SIZE, QUICK_SCALING_SIZES, SCALING_SIZES } from './scaling';
 import type { ScalingRow } from './scaling';
 import type { SmallStep } from './smallStep';
-import { comparisonTable, scalingTable, smallStepTable } from './table';
+import { comparisonTable, overheadTable, scalingTable, smallStepTable } from './table';
 import type { Job } from './worker';
 
 interface Results {
@@ -20,6 +21,7 @@ interface Results {
   readonly rows: Row[];
   readonly smallSteps: SmallStep[];
   readonly scaling: ScalingRow[];
+  readonly overheads: Overhead[];
   readonly skipped: string[];
   readonly failed: string[];
 }
@@ -60,7 +62,7 @@ async function installed(wanted: readonly BackendName[]): Promise<BackendName[]>
  * they are compared with.
  */
 function makeJobs(options: Options, available: readonly BackendName[], threads: number): Job[] {
-  const { sizes, quick, only, huge } = options;
+  const { sizes, quick, overhead, only, huge } = options;
   const comparisons = available
     .map((backend, i) => ({
       kind: 'comparison' as const,
@@ -70,9 +72,10 @@ function makeJobs(options: Options, available: readonly BackendName[], threads: 
       quick,
       raw: i === 0 && only.includes('raw'),
       tfOptimizer: only.includes(backend),
+      overhead,
     }))
-    .filter((job) => job.raw || job.tfOptimizer);
-  if (!only.includes('scaling')) return comparisons;
+    .filter((job) => job.tfOptimizer || (job.raw && !overhead));
+  if (overhead || !only.includes('scaling')) return comparisons;
   const scalingSizes = [...(quick ? QUICK_SCALING_SIZES : SCALING_SIZES), ...(huge ? [HUGE_SIZE] : [])];
   return [...comparisons, { kind: 'scaling', threads, sizes: scalingSizes, quick }];
 }
@@ -93,6 +96,9 @@ function collect(results: Results, message: Message): void {
       break;
     case 'scaling':
       results.scaling.push(message.row);
+      break;
+    case 'overhead':
+      results.overheads.push(message.overhead);
       break;
     case 'skipped':
       say(`  skipped: ${message.text}`);
@@ -141,12 +147,14 @@ async function main(): Promise<number> {
     rows: [],
     smallSteps: [],
     scaling: [],
+    overheads: [],
     skipped: [],
     failed: [],
   };
   await runAll(options, available, results);
   const seconds = Math.round((performance.now() - started) / 1000);
   if (results.rows.length > 0) console.log(comparisonTable(results.rows));
+  if (results.overheads.length > 0) console.log(overheadTable(results.overheads));
   if (results.smallSteps.length > 0) {
     console.log('\nWhere a small step on plain arrays goes, in microseconds:');
     console.log(smallStepTable(results.smallSteps));

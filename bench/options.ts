@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { DEFAULT_SIZES, QUICK_SIZES, SIZE_UNIT } from './cases';
+import { DEFAULT_SIZES, OVERHEAD_SIZES, QUICK_SIZES, SIZE_UNIT } from './cases';
 
 /**
  * What can be measured: the learned optimizer on plain arrays, or as a `tf.Optimizer` on a backend, beside Adam; and how its
@@ -12,6 +12,8 @@ export interface Options {
   readonly json?: string;
   readonly quick: boolean;
   readonly huge: boolean;
+  /** Measure what TensorFlow.js adds to a step on arrays, in place of the comparison with Adam. */
+  readonly overhead: boolean;
   readonly sizes: readonly number[];
   readonly threads: readonly number[];
   readonly only: readonly Subject[];
@@ -27,6 +29,8 @@ Every total is measured in one tensor and, from 10,000 parameters on, spread ove
 
 "scaling" times steps on plain arrays by size, in turns with a million parameters in one tensor: one tensor of 10,000 to 10 million parameters, and
 1,000 tensors of 64.
+With --overhead the tf.Optimizer of each backend is compared with the same step on plain arrays instead: the median of the differences within a
+round, and by themselves the two parts that it should consist of, reading the gradients and publishing the parameters.
 
 Results are checked: the learned optimizer's parameters against its double precision, everybody's for movement and finite values.
 
@@ -43,6 +47,8 @@ Examples:
       one figure
   $ npm run bench -- --only scaling --huge
       time per parameter from 10,000 to 100 million parameters
+  $ npm run bench -- --overhead --threads 2 --only node
+      what tfjs-node adds
   $ npm run bench -- --json bench/results/mine.json
       the same with all figures as JSON
 `;
@@ -88,10 +94,16 @@ export function readOptions(argv: readonly string[]): Options {
     ])
     .option('--quick', `fewer rounds; sizes ${QUICK_SIZES.join(',')} unless given`, false)
     .option('--huge', 'scaling: 100 million parameters as well, which takes 8 GB of memory', false)
+    .option(
+      '--overhead',
+      `what TensorFlow.js adds to a step on arrays; sizes ${OVERHEAD_SIZES.join(',')} unless given`,
+      false,
+    )
     .option('--json <file>', 'write all figures to this file')
     .addHelpText('after', HELP)
     .showHelpAfterError('(add --help for the options and examples)')
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
   const options = program.parse(argv).opts<Omit<Options, 'sizes'> & { readonly sizes?: number[] }>();
-  return { ...options, sizes: options.sizes ?? (options.quick ? QUICK_SIZES : DEFAULT_SIZES) };
+  const sizes = options.overhead ? OVERHEAD_SIZES : options.quick ? QUICK_SIZES : DEFAULT_SIZES;
+  return { ...options, sizes: options.sizes ?? sizes };
 }

@@ -3,6 +3,7 @@ import type { Case } from './cases';
 import type { Measurement } from './measure';
 import { median, medianAbsoluteDeviation } from './statistics';
 import type { ScalingRow } from './scaling';
+import type { Overhead } from './overhead';
 import type { SmallStep } from './smallStep';
 
 /** One comparison, as it is written to the JSON file. */
@@ -29,6 +30,7 @@ export type Message =
   | { readonly kind: 'row'; readonly row: Row }
   | { readonly kind: 'smallStep'; readonly smallStep: SmallStep }
   | { readonly kind: 'scaling'; readonly row: ScalingRow }
+  | { readonly kind: 'overhead'; readonly overhead: Overhead }
   | { readonly kind: 'skipped'; readonly text: string }
   /** A result was wrong. */
   | { readonly kind: 'failed'; readonly text: string };

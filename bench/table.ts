@@ -1,4 +1,5 @@
 import CliTable from 'cli-table3';
+import type { Overhead } from './overhead';
 import type { Row } from './results';
 import type { ScalingRow } from './scaling';
 import type { SmallStep } from './smallStep';
@@ -30,6 +31,33 @@ export function comparisonTable(rows: readonly Row[]): string {
       digits(r.againstNsPerParameter),
       `${r.ratio.toFixed(2)}×`,
       r.mad.toFixed(2),
+    ]),
+  );
+}
+
+/** What TensorFlow.js adds to a step, in nanoseconds per parameter. */
+export function overheadTable(rows: readonly Overhead[]): string {
+  return table(
+    [
+      'tf.Optimizer on',
+      '',
+      'parameters',
+      'tensors',
+      'threads',
+      'arrays',
+      'tfjs',
+      'overhead',
+      '± MAD',
+      'reading',
+      'publishing',
+    ],
+    rows.map((r) => [
+      r.name,
+      'ns/parameter',
+      count(r.parameters),
+      count(r.tensors),
+      String(r.threads),
+      ...[r.arrays, r.tfjs, r.overhead, r.mad, r.reading, r.publishing].map((ns) => ns.toFixed(2)),
     ]),
   );
 }

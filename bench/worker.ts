@@ -9,6 +9,8 @@ import type { Case } from './cases';
 import { adamContestant, learnedContestant, rawContestant } from './contestants';
 import type { Contestant } from './contestants';
 import { FULL, measure, QUICK, TooSlow } from './measure';
+import type { Effort } from './measure';
+import { measureOverhead } from './overhead';
 import { rowsOf } from './results';
 import type { Message } from './results';
 import { measureScaling } from './scaling';
@@ -25,6 +27,8 @@ export interface ComparisonJob {
   readonly raw: boolean;
   /** Measure the `tf.Optimizer`. */
   readonly tfOptimizer: boolean;
+  /** Measure what TensorFlow.js adds to a step on arrays, and nothing else. */
+  readonly overhead: boolean;
 }
 
 export interface ScalingJob {
@@ -39,6 +43,8 @@ export type Job = ComparisonJob | ScalingJob;
 /** A step longer than this is not worth the wait. */
 const MAX_STEP_MILLISECONDS = 2000;
 
+const effortOf = (job: Job): Effort => (job.quick ? QUICK : FULL);
+
 /** Cases whose steps are taken apart: one small tensor, a small network, many small tensors. */
 const isSmall = ({ parameters }: Case): boolean => parameters <= 10_000;
 
@@ -49,7 +55,7 @@ function send(message: Message): void {
 function makeContestants(job: ComparisonJob, backend: Backend, measured: Case): Contestant[] {
   return [
     ...(job.raw ? [rawContestant(measured, job.threads)] : []),
-    ...(job.tfOptimizer ? [learnedContestant(backend, measured, job.threads)] : []),
+    ...(job.tfOptimizer ? [learnedContestant(backend, measured, { threads: job.threads })] : []),
     adamContestant(backend, measured),
   ];
 }
@@ -61,9 +67,8 @@ function runCase(job: ComparisonJob, backend: Backend, measured: Case): void {
     if (text === null) return;
     send({ kind: 'failed', text: `${contestant.name}, ${measured.name}, ${job.threads} threads: ${text}` });
   };
-  const effort = job.quick ? QUICK : FULL;
   try {
-    const measurements = measure(contestants, effort, MAX_STEP_MILLISECONDS, (contestant, steps) => {
+    const measurements = measure(contestants, effortOf(job), MAX_STEP_MILLISECONDS, (contestant, steps) => {
       if (contestant.learned) fail(contestant, differenceFromReference(measured, contestant, steps));
     });
     for (const row of rowsOf(measured, job.threads, measurements)) send({ kind: 'row', row });
@@ -88,15 +93,30 @@ function runScaling(job: ScalingJob): void {
   }
 }
 
+function runOverhead(job: ComparisonJob, backend: Backend, measured: Case): void {
+  const { threads } = job;
+  for (const zeroCopy of backend.name === 'node' ? [false, true] : [false]) {
+    const overhead = measureOverhead(backend, measured, { threads, zeroCopy }, effortOf(job), (contestant, steps) => {
+      const text = differenceFromReference(measured, contestant, steps);
+      if (text !== null) send({ kind: 'failed', text: `${contestant.name}, ${measured.name}: ${text}` });
+    });
+    send({ kind: 'overhead', overhead });
+  }
+  send({ kind: 'progress', text: measured.name });
+}
+
 async function runComparison(job: ComparisonJob): Promise<void> {
   const backend = await loadBackend(job.backend);
   send({ kind: 'backend', description: backend.description });
   const cases = makeCases(job.sizes);
+  if (job.overhead) {
+    for (const measured of cases.filter((c) => !isSmall(c))) runOverhead(job, backend, measured);
+    return;
+  }
   for (const measured of cases) runCase(job, backend, measured);
   if (!job.raw) return;
-  const effort = job.quick ? QUICK : FULL;
   for (const measured of cases.filter(isSmall)) {
-    send({ kind: 'smallStep', smallStep: measureSmallStep(measured, job.threads, effort) });
+    send({ kind: 'smallStep', smallStep: measureSmallStep(measured, job.threads, effortOf(job)) });
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "../native/dispatch.h"
 #include "../native/thread_pool.h"
+#include "borrowed_gradients.h"
 #include "lane_objectives.h"
 #include "native_lanes.h"
 #include "native_optimizer.h"
@@ -57,6 +58,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("version", LO_VERSION);
   exports.Set("info", Napi::Function::New<info>(env, "info"));
   exports.Set("misalignment", Napi::Function::New<misalignment>(env, "misalignment"));
+  defineBorrowing(env, exports);
   exports.Set("laneResiduals", Napi::Function::New<laneResiduals>(env, "laneResiduals"));
   exports.Set("laneRegression", Napi::Function::New<laneRegression>(env, "laneRegression"));
   exports.Set("NativeLanes", defineNativeLanes(env));

@@ -2,6 +2,8 @@ import { loadAddon } from './load';
 import type { NativeInfo, NativeOptimizer, NativeOptimizerOptions } from './types';
 
 export * from './types';
+export { borrowing, withBorrowed } from './borrowed';
+export type { BorrowedGradient, Borrowing } from './borrowed';
 
 interface Addon {
   readonly version: string;

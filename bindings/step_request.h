@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "borrowed_gradients.h"
 #include "../native/optimizer.h"
 
 namespace lo {
@@ -22,10 +23,22 @@ Range rangeOf(const T* data, std::size_t length) {
   return {begin, begin + length * sizeof(T)};
 }
 
-// RangeError when two parameters share memory, or a parameter and a gradient do. `order` is scratch: what it holds from an
-// earlier call, the parameters by address, is most often still right and saves the sorting.
-void refuseOverlaps(Napi::Env env, const std::vector<Range>& parameters, const std::vector<Range>& gradients,
-                    std::vector<std::uint32_t>& order);
+// The arrays that a step writes: the parameters.
+class WrittenArrays {
+ public:
+  // Takes the ranges over; RangeError when two of them share memory. What an earlier call left is reused: the same arrays
+  // need no sorting and no memory.
+  void assign(Napi::Env env, const std::vector<Range>& ranges);
+  bool sharesMemory(const Range& range) const { return find(range) >= 0; }
+  // RangeError when gradient number `index` shares memory with one of them.
+  void refuse(Napi::Env env, std::size_t index, const Range& gradient) const;
+
+ private:
+  int find(const Range& range) const;
+
+  std::vector<Range> ranges_;
+  std::vector<std::uint32_t> order_;  // By address.
+};
 
 // All pointers are valid until JavaScript runs again. The vectors are reused from step to step.
 template <class T>
@@ -35,9 +48,11 @@ struct StepRequest {
   std::vector<napi_value> gradientValues;
   std::vector<T*> parameters;
   std::vector<const T*> gradients;
-  std::vector<Range> parameterRanges, gradientRanges;
+  std::vector<bool> borrowed;
+  std::vector<std::vector<T>> gradientCopies;
+  std::vector<Range> parameterRanges;
+  WrittenArrays written;
   std::vector<int> sorted;
-  std::vector<std::uint32_t> order;
   double multiplier = 1, weightDecay = 0, clipNorm = 0;
 
   void read(Napi::Value value, const Optimizer<T>& optimizer);
@@ -98,11 +113,13 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
 
   parameters.clear();
   gradients.clear();
+  gradientCopies.clear();
+  borrowed.clear();
   parameterRanges.clear();
-  gradientRanges.clear();
   for (std::size_t t = 0; t < count; ++t) {
     const std::size_t length = optimizer.lengthOf(tensors[t]);
-    const auto view = [&](napi_value v, const char* key) {
+    // The names are only made when something is wrong: a step with a thousand tensors makes none.
+    const auto view = [&](napi_value v, const char* key) -> T* {
       napi_typedarray_type type;
       std::size_t actual = 0;
       void* data = nullptr;
@@ -112,14 +129,24 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
       }
       return requireTypedArray<T>(Napi::Value(env, v), std::string(key) + "[" + std::to_string(t) + "]", length).data;
     };
-    T* const parameter = view(parameterValues[t], "parameters");
-    const T* const gradient = view(gradientValues[t], "gradients");
-    parameters.push_back(parameter);
-    gradients.push_back(gradient);
-    parameterRanges.push_back(rangeOf(parameter, length));
-    gradientRanges.push_back(rangeOf(gradient, length));
+    parameters.push_back(view(parameterValues[t], "parameters"));
+    const T* const lent = borrowedGradient<T>(env, gradientValues[t], length);
+    gradients.push_back(lent != nullptr ? lent : view(gradientValues[t], "gradients"));
+    borrowed.push_back(lent != nullptr);
+    parameterRanges.push_back(rangeOf(parameters.back(), length));
   }
-  refuseOverlaps(env, parameterRanges, gradientRanges, order);
+  written.assign(env, parameterRanges);
+  for (std::size_t t = 0; t < count; ++t) {
+    const std::size_t length = optimizer.lengthOf(tensors[t]);
+    const Range range = rangeOf(gradients[t], length);
+    if (!borrowed[t]) {
+      written.refuse(env, t, range);
+    } else if (written.sharesMemory(range)) {
+      // A tensor made from a variable without a kernel that copies, such as a reshaped one.
+      gradientCopies.emplace_back(gradients[t], gradients[t] + length);
+      gradients[t] = gradientCopies.back().data();
+    }
+  }
 }
 
 }  // namespace lo

@@ -161,6 +161,7 @@ export interface NativeStepRequest {
   readonly tensors: readonly number[];
   /** Updated in place. With attention these hold φ. */
   readonly parameters: readonly FloatArray[];
+  /** Arrays, or stand-ins for borrowed tensors (borrowed.ts); of these, such as share memory with a parameter are copied. */
   readonly gradients: readonly FloatArray[];
   /** Multiplies the step (not the state). Finite, ≥ 0. */
   readonly multiplier: number;

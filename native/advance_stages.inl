@@ -142,7 +142,7 @@ LO_NOINLINE void completeStage(const Shape& shape, T meanLogRate, const T* field
     completeInputs(shape, meanLogRate, R::load(fields + static_cast<std::size_t>(H + 2 * S) * kBlock + k * R::width),
                    logMagnitude, x);
     int kept = S;
-    LO_UNROLL for (int i = S; i < shape.inputs(); ++i) {
+    for (int i = S; i < shape.inputs(); ++i) {
       if (!isDropped(shape, i)) setPart(panel.inputs[kept++], k, x[i]);
     }
   }

@@ -2,15 +2,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { FloatArray } from '../../bindings/index';
 import { Engine } from '../optimizer/engine';
 import type { StepReport, TensorUpdate } from '../optimizer/engine';
-import { multiplierAt, resolveOptions } from '../optimizer/options';
-import type { OptimizerOptions, ResolvedOptions } from '../optimizer/options';
+import { multiplierAt } from '../optimizer/options';
 import { assignAndDispose, backendOf, CopiedAccess } from './access';
 import type { VariableAccess } from './access';
 import { AdoptedAccess } from './adoptedAccess';
+import { lendingBackend, withBorrowedGradients } from './borrowedGradients';
 import { fromConfig, toConfig } from './config';
+import { GradientReader } from './gradients';
+import { resolveTfOptions } from './options';
+import type { ResolvedTfOptions, TfOptimizerOptions } from './options';
 import { fromNamedTensors, toNamedTensors } from './savedState';
 import type { NamedTensor, SavedState, SavedVariable } from './savedState';
-import { asWasmBackend, heapView, WasmAccess } from './wasmAccess';
+import { asWasmBackend, WasmAccess } from './wasmAccess';
 
 interface Tracked {
   readonly variable: tf.Variable;
@@ -18,9 +21,16 @@ interface Tracked {
   readonly tensor: number;
   backend: tf.KernelBackend;
   access: VariableAccess;
+  readonly gradients: GradientReader;
 }
 
-function makeAccess(variable: tf.Variable, backend: tf.KernelBackend): VariableAccess {
+interface Work {
+  readonly tracked: Tracked;
+  readonly gradient: tf.Tensor;
+}
+
+/** The way to a variable's values that its backend allows. */
+export function makeAccess(variable: tf.Variable, backend = backendOf(variable)): VariableAccess {
   const wasm = asWasmBackend(backend);
   if (wasm !== null) return new WasmAccess(variable, wasm);
   const name = tf
@@ -28,11 +38,6 @@ function makeAccess(variable: tf.Variable, backend: tf.KernelBackend): VariableA
     .backendNames()
     .find((n) => tf.engine().findBackend(n) === backend);
   return name === 'cpu' || name === 'tensorflow' ? new AdoptedAccess(variable) : new CopiedAccess(variable);
-}
-
-function readGradient(gradient: tf.Tensor): Float32Array {
-  const wasm = asWasmBackend(backendOf(gradient));
-  return wasm === null ? (gradient.dataSync() as Float32Array) : heapView(wasm, gradient);
 }
 
 function shapeText(shape: readonly number[]): string {
@@ -53,7 +58,7 @@ export class TfLearnedOptimizer extends tf.Optimizer {
   }
 
   /** The options in force, completed. */
-  readonly options: ResolvedOptions;
+  readonly options: ResolvedTfOptions;
   /** Report of the last step: gradient norm, coordinates skipped because their gradient was not finite. */
   lastReport: StepReport | null = null;
   private readonly engine: Engine;
@@ -63,9 +68,9 @@ export class TfLearnedOptimizer extends tf.Optimizer {
   /** Tensors handed out by the last `getWeights`. */
   private handedOut: tf.Tensor[] = [];
 
-  constructor(options?: OptimizerOptions) {
+  constructor(options?: TfOptimizerOptions) {
     super();
-    this.options = resolveOptions(options);
+    this.options = resolveTfOptions(options);
     this.engine = new Engine(this.options.weights, { threads: this.options.threads });
     this.iterations_ = 0;
   }
@@ -170,7 +175,7 @@ export class TfLearnedOptimizer extends tf.Optimizer {
     let entry = this.tracked.get(variable);
     if (entry === undefined) {
       const tensor = this.addTensor(variable);
-      entry = { variable, tensor, backend, access: makeAccess(variable, backend) };
+      entry = { variable, tensor, backend, access: makeAccess(variable, backend), gradients: new GradientReader() };
       this.tracked.set(variable, entry);
     } else {
       // Lookahead: what the user assigned is where θ goes on from.
@@ -200,7 +205,7 @@ export class TfLearnedOptimizer extends tf.Optimizer {
     return tensor;
   }
 
-  private update(work: readonly { readonly tracked: Tracked; readonly gradient: tf.Tensor }[]): void {
+  private update(work: readonly Work[]): void {
     const multiplier = multiplierAt(this.options, this.engine.iterations);
     const opened: VariableAccess[] = [];
     try {
@@ -209,15 +214,14 @@ export class TfLearnedOptimizer extends tf.Optimizer {
         opened.push(tracked.access);
         tracked.access.prepare();
       }
-      const updates: TensorUpdate[] = work.map(({ tracked, gradient }) => ({
-        tensor: tracked.tensor,
-        parameter: tracked.access.open(),
-        gradient: readGradient(gradient),
-      }));
-      this.lastReport = this.engine.step(updates, {
-        multiplier,
-        weightDecay: this.options.weightDecay,
-        clipNorm: this.options.clipNorm,
+      this.lastReport = this.withGradients(work, (gradients) => {
+        const updates: TensorUpdate[] = work.map(({ tracked }, i) => ({
+          tensor: tracked.tensor,
+          parameter: tracked.access.open(),
+          gradient: gradients[i],
+        }));
+        const { weightDecay, clipNorm } = this.options;
+        return this.engine.step(updates, { multiplier, weightDecay, clipNorm });
       });
     } catch (error) {
       for (const access of opened) access.abandon();
@@ -227,6 +231,13 @@ export class TfLearnedOptimizer extends tf.Optimizer {
       tracked.access.close();
       tracked.access.acknowledge();
     }
+  }
+
+  private withGradients<R>(work: readonly Work[], use: (gradients: readonly Float32Array[]) => R): R {
+    const tensors = work.map(({ gradient }) => gradient);
+    const lender = this.options.zeroCopy ? lendingBackend(tensors) : null;
+    if (lender !== null) return withBorrowedGradients(lender, tensors, use);
+    return use(work.map(({ tracked, gradient }) => tracked.gradients.read(gradient)));
   }
 
   /**

@@ -3,7 +3,8 @@ import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { createOptimizer, DEFAULT_ARCHITECTURE, initialWeights } from '../../lib/index';
 import { createRandom } from '../../lib/random';
 import type { TensorFlow } from '../../lib/tfjs/backend';
-import { learnedOptimizer } from '../../lib/tfjs/index';
+import * as tfjs from '../../lib/tfjs/index';
+import type { TfLearnedOptimizer, TfOptimizerOptions } from '../../lib/tfjs/index';
 
 export const withLookahead = initialWeights({ ...DEFAULT_ARCHITECTURE, attention: true }, 3);
 
@@ -15,8 +16,10 @@ export function normals(seed: number, ...lengths: number[]): Float32Array[] {
 
 export const values = (tensor: Tensor): Float32Array => Float32Array.from(tensor.dataSync());
 
-/** What every `tf.Optimizer` owes its user, on any backend. */
-export function contract(tf: TensorFlow): void {
+/** What every `tf.Optimizer` owes its user, on any backend, with any `defaults`. */
+export function contract(tf: TensorFlow, defaults: TfOptimizerOptions = {}): void {
+  const learnedOptimizer = (options?: TfOptimizerOptions): TfLearnedOptimizer =>
+    tfjs.learnedOptimizer({ ...defaults, ...options });
   let count = 0;
   const variable = (array: Float32Array, shape: number[] = [array.length]): Variable =>
     tf.tidy(() => tf.variable(tf.tensor(array.slice(), shape), true, `contract${count++}`));

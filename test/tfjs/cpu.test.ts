@@ -24,6 +24,17 @@ describe('the learned optimizer on the cpu backend', () => {
     expect(storage).not.toEqual(before);
   });
 
+  it('takes no notice of zeroCopy, since nothing is copied', () => {
+    const [a, g] = normals(5, 20, 20);
+    const trained = [true, false].map((zeroCopy) => {
+      const v = tf.variable(tf.tensor1d(a.slice()));
+      learnedOptimizer({ zeroCopy }).applyGradients({ [v.name]: tf.tensor1d(g) });
+      return values(v);
+    });
+    expect(trained[0]).toEqual(trained[1]);
+    expect(trained[0]).not.toEqual(a);
+  });
+
   it('trains a convolutional network', async () => {
     const model = tf.sequential({
       layers: [

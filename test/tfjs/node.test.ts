@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { createOptimizer } from '../../lib/index';
 import { loadBackend } from '../../lib/tfjs/backend';
 import { learnedOptimizer } from '../../lib/tfjs/index';
 import { contract, normals, values } from './contract';
@@ -59,6 +60,58 @@ if (!hasTfjsNode) {
       }
       for (let i = 0; i < 5; i++) aliasing.applyGradients({ [w.name]: tf.ones([100]) });
       expect(values(v)).toEqual(values(w));
+    });
+
+    describe('with large gradients', () => {
+      const shape: [number, number] = [250, 300];
+      const [start, ...gradients] = normals(4, 75_000, 75_000, 75_000, 75_000);
+      const backend = tf.backend() as unknown as Record<
+        'executeSingleOutput' | 'readSync',
+        (...args: unknown[]) => unknown
+      >;
+
+      /** Steps with gradients that a kernel made; returns the variable's values, and how often memory was copied out. */
+      function train(): { readonly trained: Float32Array; readonly reads: number; readonly leftover: number } {
+        const v = tf.variable(tf.tensor(start.slice(), shape));
+        const optimizer = learnedOptimizer();
+        const tensors = gradients.map((g) => tf.mul(tf.tensor(g, shape), 1));
+        const reading = vi.spyOn(backend, 'readSync');
+        optimizer.applyGradients({ [v.name]: tensors[0] });
+        const before = tf.memory().numTensors;
+        reading.mockClear();
+        for (const tensor of tensors.slice(1)) optimizer.applyGradients({ [v.name]: tensor });
+        const [reads, leftover] = [reading.mock.calls.length, tf.memory().numTensors - before];
+        reading.mockRestore();
+        return { trained: values(v), reads, leftover };
+      }
+
+      const raw = start.slice();
+      const direct = createOptimizer([raw]);
+      for (const g of gradients) direct.step([g]);
+
+      it('has TensorFlow copy them into an array that stays, with the bits of the raw API', () => {
+        expect(train()).toEqual({ trained: raw, reads: 0, leftover: 0 });
+      });
+
+      it.each([
+        ['does not write into the array', (): unknown => tf.zeros(shape)],
+        [
+          'does not know the kernel',
+          (): never => {
+            throw new Error('Op type not registered');
+          },
+        ],
+      ])('reads them one by one where TensorFlow %s', (_, behaviour) => {
+        const original = backend.executeSingleOutput.bind(backend);
+        const stub = vi
+          .spyOn(backend, 'executeSingleOutput')
+          .mockImplementation((name, ...rest) => (name === 'InplaceUpdate' ? behaviour() : original(name, ...rest)));
+        try {
+          expect(train()).toEqual({ trained: raw, reads: gradients.length - 1, leftover: 0 });
+        } finally {
+          stub.mockRestore();
+        }
+      });
     });
 
     it('trains a convolutional network', async () => {

@@ -57,6 +57,7 @@
         'native/kernels_reference.cpp',
         'native/lanes.cpp',
         'native/optimizer.cpp',
+        'native/tensor_storage.cpp',
         'native/thread_pool.cpp',
       ],
     },

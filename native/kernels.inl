@@ -53,6 +53,16 @@ LO_INLINE void restoreSkipped(const Shape& shape, Lanes::Mask keep, const Coordi
   c.logRate = select_(keep, c.logRate, old.logRate);
 }
 
+// State in the number type of the computation.
+struct PlainState {
+  template <class G>
+  using Addresses = PackAddresses<G>;
+
+  // What must hold of an advanced coordinate for its state to be kept: nothing here.
+  template <class G, class Shape>
+  static LO_INLINE void holdAdvanced(const Shape&, Coordinates<G, Shape>&) {}
+};
+
 template <class Shape>
 struct Accumulators {
   P hidden[Shape::maxHidden];
@@ -92,15 +102,16 @@ struct RawSteps {
 };
 
 // Advances a group of packs whose gradients are all in range and finite: the path of nearly all coordinates.
-template <class G, class Shape>
+template <class Store, class G, class Shape>
 LO_INLINE void advanceWhole(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell, std::size_t index,
                             const G& gradient, Accumulators<Shape>& sums) {
-  const PackAddresses<G> fields(task, index);
+  const typename Store::template Addresses<G> fields(task, index);
   Coordinates<G, Shape> c;
   StepOutputs<G, Shape> out;
   loadCoordinates(shape, fields, c);
   advance(shape, cell, task.bias, task.meanLogRate, gradient * G(task.gradientScale), c, out);
   const RawSteps<G, Shape> steps(shape, cell, out);
+  Store::holdAdvanced(shape, c);
   storeCoordinates(shape, fields, c);
   LO_UNROLL for (int k = 0; k < groupSize<G>; ++k, index += Lanes::width) {
     Lanes::store(task.raw + index, part(steps.raw, k));
@@ -111,7 +122,7 @@ LO_INLINE void advanceWhole(const AdvanceTask<T>& task, const Shape& shape, cons
 }
 
 // Advances the pack at `index`, of which only `rest` coordinates may be in range and only some of those have a finite gradient.
-template <class Shape>
+template <class Store, class Shape>
 LO_INLINE void advancePartial(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell, std::size_t index,
                               std::size_t rest, Accumulators<Shape>& sums) {
   constexpr std::size_t width = Lanes::width;
@@ -124,13 +135,14 @@ LO_INLINE void advancePartial(const AdvanceTask<T>& task, const Shape& shape, co
   const auto keep = Lanes::mask(finite);
   gradient = select_(keep, gradient, zero);
 
-  const PackAddresses<P> fields(task, index);
+  const typename Store::template Addresses<P> fields(task, index);
   Coordinates<P, Shape> old, c;
   StepOutputs<P, Shape> out;
   loadCoordinates(shape, fields, old);
   c = old;
   advance(shape, cell, task.bias, task.meanLogRate, gradient * P(task.gradientScale), c, out);
   const RawSteps<P, Shape> steps(shape, cell, out);
+  Store::holdAdvanced(shape, c);
   restoreSkipped(shape, keep, old, c);
   storeCoordinates(shape, fields, c);
 
@@ -152,7 +164,7 @@ LO_INLINE void advancePartial(const AdvanceTask<T>& task, const Shape& shape, co
   sums.add(shape, c, out, 0);
 }
 
-template <class Shape>
+template <class Store, class Shape>
 void advanceChunk(const AdvanceTask<T>& task, const Shape& shape) {
   constexpr std::size_t width = Lanes::width;
   using G = Grouped<P, Lanes::stepGroup>;
@@ -174,12 +186,12 @@ void advanceChunk(const AdvanceTask<T>& task, const Shape& shape) {
       whole = finite == Lanes::fullMask;
     }
     if (whole) {
-      advanceWhole(task, shape, cell, index, gradient, sums);
+      advanceWhole<Store>(task, shape, cell, index, gradient, sums);
       index += together;
       continue;
     }
     for (int k = 0; k < groupSize<G> && index < task.count; ++k, index += width) {
-      advancePartial(task, shape, cell, index, task.count - index, sums);
+      advancePartial<Store>(task, shape, cell, index, task.count - index, sums);
     }
   }
 

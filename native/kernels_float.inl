@@ -7,6 +7,7 @@
 
 #include "kernels.h"
 #include "vec.h"
+#include "vec_words.h"
 #include "gru.h"
 #include "pack_group.h"
 
@@ -85,6 +86,7 @@ struct Lanes {
 static_assert(Lanes::width == kBlock, "one field of a block is one pack");
 
 #include "kernels.inl"
+#include "compact_kernels.inl"
 #include "lanes.inl"
 #include "lanes_backward.inl"
 #include "lane_objectives.inl"
@@ -109,15 +111,21 @@ void withShape(const Config& c, Body&& body) {
   body(dynamicShape(c));
 }
 
-void advanceAny(const AdvanceTask<T>& task) {
+template <class Store>
+void advanceIn(const AdvanceTask<T>& task) {
 #if !defined(LO_SANITIZED)
   const Config& c = *task.config;
   const unsigned flags = c.flags & ~static_cast<unsigned>(kTensorLearningRateMean);
   if (c.hidden == 10 && c.timescales == 4 && flags == (kPaper | kAttention)) {
-    return advanceChunk(task, StaticShape<10, 4, kPaper | kAttention>{});
+    return advanceChunk<Store>(task, StaticShape<10, 4, kPaper | kAttention>{});
   }
 #endif
-  withShape(*task.config, [&](const auto& shape) { advanceChunk(task, shape); });
+  withShape(*task.config, [&](const auto& shape) { advanceChunk<Store>(task, shape); });
+}
+
+void advanceAny(const AdvanceTask<T>& task) {
+  if (task.compact.blocks != nullptr) return advanceIn<CompactState>(task);
+  advanceIn<PlainState>(task);
 }
 
 // Meta-training runs on machines with wide registers; elsewhere the compiled-in shapes would only cost compile time.

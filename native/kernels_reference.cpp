@@ -36,7 +36,7 @@ struct Lanes {
 #include "lanes_backward.inl"
 #include "lane_objectives.inl"
 
-void advanceAny(const AdvanceTask<T>& task) { advanceChunk(task, dynamicShape(*task.config)); }
+void advanceAny(const AdvanceTask<T>& task) { advanceChunk<PlainState>(task, dynamicShape(*task.config)); }
 
 void laneStepAny(const LaneStepTask<T>& task) { laneStep<T>(task, dynamicShape(task.model->config)); }
 void laneBackwardAny(const LaneBackwardTask<T>& task) { laneBackward(task, dynamicShape(task.model->config)); }

@@ -4,15 +4,17 @@
 #if !(defined(__aarch64__) && defined(__ARM_NEON))
 #define LO_ISA_NAMESPACE test_baseline
 #include "../vec.h"
+#include "../vec_words.h"
 #define LO_MATH_PACK Pack
 #define LO_MATH_WIDTH kPackWidth
 #define LO_MATH_LOAD(p) Pack::load(p)
 #define LO_MATH_STORE(p, v) (v).store(p)
 #include "vector_math.inl"
+#include "vector_words.inl"
 
 namespace lo::test {
 const VectorMath* baselineMath() {
-  static constexpr VectorMath math = {"baseline", &test_baseline::applyFunction};
+  static constexpr VectorMath math = {"baseline", &test_baseline::applyFunction, &test_baseline::roundHalves};
   return &math;
 }
 }  // namespace lo::test

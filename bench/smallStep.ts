@@ -70,6 +70,7 @@ function nativeStep(measured: Case, threads: number, limit: number): () => void 
     biases: new Float64Array(count * 3 * architecture.parameterHidden),
     means: new Float64Array(count * (architecture.parameterHidden + inputCount(architecture))),
     advanced: new Float64Array(count),
+    iteration: 0,
     ...PLAIN,
   };
   return () => void native.step(request);

@@ -29,6 +29,16 @@ const Kernels<double>* kernelsFor<double>(Napi::Env) {
   return referenceKernels();
 }
 
+// 32 or 16; undefined is 32. The reference keeps its state in double.
+int readStateBits(Napi::Value value, const std::string& precision) {
+  if (value.IsUndefined()) return 32;
+  if (!value.IsNumber()) throwType(value.Env(), "stateBits", "32 or 16", describe(value));
+  const double bits = value.As<Napi::Number>().DoubleValue();
+  if (bits == 16 && precision == "float64") throwRange(value.Env(), "stateBits", "32 with precision 'float64'", "16");
+  if (bits != 16 && bits != 32) throwRange(value.Env(), "stateBits", "32 or 16", describe(value));
+  return static_cast<int>(bits);
+}
+
 Napi::Value makeReport(Napi::Env env, const AdvanceReport& report, const std::vector<std::size_t>& lost) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("gradientNorm", report.gradientNorm);
@@ -58,6 +68,7 @@ class PendingStepOf final : public PendingStep {
   std::vector<const T*> gradients_;
   std::vector<double> biases_, means_, advanced_;
   double multiplier_, weightDecay_, clipNorm_;
+  std::uint64_t iteration_;
   Napi::ObjectReference parameterArrays_, meansArray_, advancedArray_;
   AdvanceReport report_{};
 };
@@ -65,8 +76,8 @@ class PendingStepOf final : public PendingStep {
 template <class T>
 class SessionOf final : public Session {
  public:
-  SessionOf(const CellWeights& weights, const Kernels<T>* kernels, unsigned threads)
-      : optimizer(weights, kernels, threads) {}
+  SessionOf(const CellWeights& weights, const Kernels<T>* kernels, unsigned threads, bool compactState)
+      : optimizer(weights, kernels, threads, compactState) {}
 
   int requireHandle(Napi::Value value) const {
     const int handle = requireInteger(value, "tensor", 0, 2147483647.0);
@@ -107,7 +118,7 @@ class SessionOf final : public Session {
   Napi::Value step(Napi::Value value) override {
     request_.read(value, optimizer);
     const AdvanceRequest<T> advance{request_.tensors.size(), request_.tensors.data(), request_.gradients.data(),
-                                    request_.biases, request_.clipNorm};
+                                    request_.biases, request_.clipNorm, request_.iteration};
     const AdvanceReport report = optimizer.advance(advance, request_.means, request_.advanced);
     optimizer.apply(request_.parameters.data(), request_.multiplier, request_.weightDecay);
     return makeReport(value.Env(), report, {});
@@ -209,7 +220,8 @@ PendingStepOf<T>::PendingStepOf(SessionOf<T>& session, const StepRequest<T>& req
       tensors_(request.tensors),
       multiplier_(request.multiplier),
       weightDecay_(request.weightDecay),
-      clipNorm_(request.clipNorm) {
+      clipNorm_(request.clipNorm),
+      iteration_(request.iteration) {
   const Config& config = session.optimizer.config();
   const std::size_t count = tensors_.size();
   const std::size_t hidden = static_cast<std::size_t>(config.hidden), inputs = static_cast<std::size_t>(config.inputs());
@@ -236,7 +248,8 @@ PendingStepOf<T>::PendingStepOf(SessionOf<T>& session, const StepRequest<T>& req
 
 template <class T>
 void PendingStepOf<T>::execute() {
-  const AdvanceRequest<T> advance{tensors_.size(), tensors_.data(), gradients_.data(), biases_.data(), clipNorm_};
+  const AdvanceRequest<T> advance{tensors_.size(), tensors_.data(), gradients_.data(), biases_.data(), clipNorm_,
+                                  iteration_};
   report_ = session_.optimizer.advance(advance, means_.data(), advanced_.data());
 }
 
@@ -276,8 +289,13 @@ std::shared_ptr<Session> createSession(Napi::Value value) {
   const std::string precision = requireString(options.Get("precision"), "precision");
   const unsigned threads = static_cast<unsigned>(requireInteger(options.Get("threads"), "threads", 0, 256));
   const CellWeights weights = readCellWeights(options.Get("weights"), "weights", config);
-  if (precision == "float32") return std::make_shared<SessionOf<float>>(weights, kernelsFor<float>(env), threads);
-  if (precision == "float64") return std::make_shared<SessionOf<double>>(weights, kernelsFor<double>(env), threads);
+  const bool compact = readStateBits(options.Get("stateBits"), precision) == 16;
+  if (precision == "float32") {
+    return std::make_shared<SessionOf<float>>(weights, kernelsFor<float>(env), threads, compact);
+  }
+  if (precision == "float64") {
+    return std::make_shared<SessionOf<double>>(weights, kernelsFor<double>(env), threads, false);
+  }
   throwRange(env, "precision", "'float32' or 'float64'", "'" + precision + "'");
 }
 

@@ -41,6 +41,7 @@ struct StepRequest {
   double* means = nullptr;
   double* advanced = nullptr;
   double multiplier = 1, weightDecay = 0, clipNorm = 0;
+  std::uint64_t iteration = 0;
 
   void read(Napi::Value value, const Optimizer<T>& optimizer);
 
@@ -92,6 +93,7 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
   multiplier = requireNumber(request.Get("multiplier"), "multiplier", 0, HUGE_VAL);
   weightDecay = requireNumber(request.Get("weightDecay"), "weightDecay", 0, HUGE_VAL);
   clipNorm = requireNumber(request.Get("clipNorm"), "clipNorm", 0, HUGE_VAL, true);
+  iteration = requireCount(request.Get("iteration"), "iteration");
 
   const std::size_t hidden = static_cast<std::size_t>(optimizer.config().hidden);
   const std::size_t inputs = static_cast<std::size_t>(optimizer.config().inputs());

@@ -6,6 +6,7 @@ import type {
   NativeStepReport,
   NativeStepRequest,
   Precision,
+  StateBits,
   TensorState,
 } from '../../bindings/index';
 import { MIN_LOG_LEARNING_RATE } from './architecture';
@@ -52,6 +53,8 @@ export interface EngineOptions {
   readonly threads?: number;
   /** `float64` is the reference, for tests and comparisons. */
   readonly precision?: Precision;
+  /** Bits per value of the state, 32 (default) or 16; 16 with precision `float32` only. */
+  readonly stateBits?: StateBits;
   /** Makes the parameter level; replaced in tests by an independent implementation. */
   readonly createNative?: (options: NativeOptimizerOptions) => NativeOptimizer;
 }
@@ -83,6 +86,7 @@ export class Engine {
     this.native = (options.createNative ?? createNativeOptimizer)({
       architecture: weights.architecture,
       precision: this.precision,
+      stateBits: options.stateBits ?? 32,
       weights: parameterCellWeights(weights),
       threads: options.threads ?? 0,
     });
@@ -143,6 +147,7 @@ export class Engine {
       biases: this.biases,
       means: this.means,
       advanced: this.advanced,
+      iteration: this.iterations,
       ...hyper,
     };
   }

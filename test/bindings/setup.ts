@@ -79,9 +79,9 @@ export interface Fixture {
 
 export function makeFixture(
   lengths: readonly number[],
-  { architecture: a, precision, weights, threads }: NativeOptimizerOptions = optionsFor(),
+  { architecture: a, precision, stateBits, weights, threads }: NativeOptimizerOptions = optionsFor(),
 ): Fixture {
-  const native = createNativeOptimizer({ architecture: a, precision, weights, threads });
+  const native = createNativeOptimizer({ architecture: a, precision, stateBits, weights, threads });
   const make = (length: number, seed: number): FloatArray => {
     const random = createRandom(seed);
     const source = { length };
@@ -105,6 +105,7 @@ export function makeFixture(
       multiplier: 1,
       weightDecay: 0.01,
       clipNorm: 100,
+      iteration: seed,
     }),
     snapshot: () => ({
       states: handles.map((handle) => native.exportTensor(handle)),

@@ -2,8 +2,8 @@
 //
 // A value becomes a 32-bit word of which the upper half is kept:
 // - ḡ and λ: bfloat16, the upper half of a float's bits, so the whole range of floats.
-// - hidden: fixed point in [-range, range), 2^-15 of the range apart: its values lie in a known interval, where this is 4 to
-//   128 times as fine as bfloat16.
+// - hidden: fixed point in [-range, range), 2^-15 of the range apart: its values lie in a known interval, where this is finer
+//   than bfloat16 for all but the smallest.
 // - η is no 16-bit field: it moves by less than 2^-9 of itself per step, and the steps of every coordinate depend on it.
 //
 // Adding a uniform draw of 16 bits before the lower half is cut off rounds to one of the two neighbours so that the mean is

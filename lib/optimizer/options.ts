@@ -38,8 +38,8 @@ export interface OptimizerOptions {
   readonly threads?: number;
   /**
    * Bits per value in which the optimizer keeps its state, 32 (default) or 16. With 16 it takes 36 bytes per parameter
-   * instead of 64 (default preset); the step still computes in float32 and trains as well, but not to the same bits. Not for
-   * Float64Arrays.
+   * instead of 64 (default preset). The step still computes in float32, but its results differ a little: docs/evaluation.md
+   * says by how much. Not for Float64Arrays.
    */
   readonly stateBits?: StateBits;
 }

@@ -58,6 +58,7 @@
         'native/lanes.cpp',
         'native/levels.cpp',
         'native/optimizer.cpp',
+        'native/tensor_storage.cpp',
         'native/thread_pool.cpp',
       ],
     },

@@ -43,6 +43,7 @@ function nativeStep(measured: Case, threads: number, limit: number, levels: 1 | 
     tensors: measured.lengths.map((length) => native.addTensor(Math.min(length, limit), Math.log(1e-3))),
     parameters: startValues(measured).map((values) => values.subarray(0, limit)),
     gradients: gradientValues(measured).map((values) => values.subarray(0, limit)),
+    iteration: 0,
     ...PLAIN,
   };
   return () => void native.step(request);

@@ -100,6 +100,15 @@ int requireInteger(Napi::Value value, const std::string& argument, double min, d
   return static_cast<int>(v);
 }
 
+std::uint64_t requireCount(Napi::Value value, const std::string& argument) {
+  if (!value.IsNumber()) throwType(value.Env(), argument, "a whole number", describe(value));
+  const double v = value.As<Napi::Number>().DoubleValue();
+  if (!(v >= 0 && v <= 9007199254740991.0) || v != std::floor(v)) {
+    throwRange(value.Env(), argument, "a whole number from 0 to 2^53 - 1", describe(value));
+  }
+  return static_cast<std::uint64_t>(v);
+}
+
 bool requireBoolean(Napi::Value value, const std::string& argument) {
   if (!value.IsBoolean()) throwType(value.Env(), argument, "true or false", describe(value));
   return value.As<Napi::Boolean>().Value();

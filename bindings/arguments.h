@@ -50,6 +50,8 @@ Napi::Object requireObject(Napi::Value value, const std::string& argument);
 Napi::Array requireArray(Napi::Value value, const std::string& argument);
 // A finite number, unless `orInfinity`; NaN never.
 double requireNumber(Napi::Value value, const std::string& argument, double min, double max, bool orInfinity = false);
+// A whole number from 0 to 2^53 - 1.
+std::uint64_t requireCount(Napi::Value value, const std::string& argument);
 int requireInteger(Napi::Value value, const std::string& argument, double min, double max);
 bool requireBoolean(Napi::Value value, const std::string& argument);
 std::string requireString(Napi::Value value, const std::string& argument);

@@ -110,7 +110,7 @@ Napi::Value NativeOptimizer::guarded(const Napi::CallbackInfo& info, F&& body) {
   } catch (const std::bad_alloc&) {
     busy_ = false;
     throw Napi::RangeError::New(info.Env(),
-                                "out of memory: the optimizer needs 60 to 90 bytes of state per parameter");
+                                "out of memory: the optimizer needs 36 to 90 bytes of state per parameter");
   } catch (...) {
     busy_ = false;
     throw;

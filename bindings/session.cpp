@@ -31,6 +31,16 @@ const Kernels<double>* kernelsFor<double>(Napi::Env) {
   return referenceKernels();
 }
 
+// 32 or 16; undefined is 32. The reference keeps its state in double.
+int readStateBits(Napi::Value value, const std::string& precision) {
+  if (value.IsUndefined()) return 32;
+  if (!value.IsNumber()) throwType(value.Env(), "stateBits", "32 or 16", describe(value));
+  const double bits = value.As<Napi::Number>().DoubleValue();
+  if (bits == 16 && precision == "float64") throwRange(value.Env(), "stateBits", "32 with precision 'float64'", "16");
+  if (bits != 16 && bits != 32) throwRange(value.Env(), "stateBits", "32 or 16", describe(value));
+  return static_cast<int>(bits);
+}
+
 Napi::Value makeReport(Napi::Env env, const AdvanceReport& report, const std::vector<std::size_t>& lost) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("gradientNorm", report.gradientNorm);
@@ -59,6 +69,7 @@ class PendingStepOf final : public PendingStep {
   AlignedBuffer<T> gradientCopy_;
   std::vector<const T*> gradients_;
   double multiplier_, weightDecay_, clipNorm_;
+  std::uint64_t iteration_;
   Napi::ObjectReference parameterArrays_;
   AdvanceReport report_{};
 };
@@ -66,8 +77,9 @@ class PendingStepOf final : public PendingStep {
 template <class T>
 class SessionOf final : public Session {
  public:
-  SessionOf(const CellWeights& weights, LevelWeights levels, const Kernels<T>* kernels, unsigned threads)
-      : hierarchy(weights, std::move(levels), kernels, threads), optimizer(hierarchy.parameters()) {}
+  SessionOf(const CellWeights& weights, LevelWeights levels, const Kernels<T>* kernels, unsigned threads,
+            bool compactState)
+      : hierarchy(weights, std::move(levels), kernels, threads, compactState), optimizer(hierarchy.parameters()) {}
 
   // Made by the JavaScript constructor: it throws a RangeError when memory runs out, where Node-API ends the process.
   static Napi::Value newArray(Napi::Env env, std::size_t length) {
@@ -126,7 +138,7 @@ class SessionOf final : public Session {
   Napi::Value step(Napi::Value value) override {
     request_.read(value, optimizer);
     const AdvanceReport report = hierarchy.advance(request_.tensors.data(), request_.tensors.size(),
-                                                   request_.gradients.data(), request_.clipNorm);
+                                                   request_.gradients.data(), request_.clipNorm, request_.iteration);
     optimizer.apply(request_.parameters.data(), request_.multiplier, request_.weightDecay);
     return makeReport(value.Env(), report, {});
   }
@@ -240,7 +252,8 @@ PendingStepOf<T>::PendingStepOf(SessionOf<T>& session, const StepRequest<T>& req
       tensors_(request.tensors),
       multiplier_(request.multiplier),
       weightDecay_(request.weightDecay),
-      clipNorm_(request.clipNorm) {
+      clipNorm_(request.clipNorm),
+      iteration_(request.iteration) {
   const std::size_t count = tensors_.size();
   std::size_t total = 0;
   for (int handle : tensors_) total += session.optimizer.lengthOf(handle);
@@ -260,7 +273,8 @@ PendingStepOf<T>::PendingStepOf(SessionOf<T>& session, const StepRequest<T>& req
 
 template <class T>
 void PendingStepOf<T>::execute() {
-  report_ = session_.hierarchy.advance(tensors_.data(), tensors_.size(), gradients_.data(), clipNorm_);
+  report_ = session_.hierarchy.advance(tensors_.data(), tensors_.size(), gradients_.data(), clipNorm_,
+                                       iteration_);
 }
 
 template <class T>
@@ -293,11 +307,12 @@ std::shared_ptr<Session> createSession(Napi::Value value) {
   const CellWeights weights = readCellWeights(options.Get("weights"), "weights", config);
   const LevelSizes sizes = readLevelSizes(options.Get("architecture"), "architecture");
   LevelWeights levels = readLevelWeights(options.Get("levels"), "levels", sizes, config);
+  const bool compact = readStateBits(options.Get("stateBits"), precision) == 16;
   if (precision == "float32") {
-    return std::make_shared<SessionOf<float>>(weights, std::move(levels), kernelsFor<float>(env), threads);
+    return std::make_shared<SessionOf<float>>(weights, std::move(levels), kernelsFor<float>(env), threads, compact);
   }
   if (precision == "float64") {
-    return std::make_shared<SessionOf<double>>(weights, std::move(levels), kernelsFor<double>(env), threads);
+    return std::make_shared<SessionOf<double>>(weights, std::move(levels), kernelsFor<double>(env), threads, false);
   }
   throwRange(env, "precision", "'float32' or 'float64'", "'" + precision + "'");
 }

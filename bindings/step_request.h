@@ -54,6 +54,7 @@ struct StepRequest {
   WrittenArrays written;
   std::vector<int> sorted;
   double multiplier = 1, weightDecay = 0, clipNorm = 0;
+  std::uint64_t iteration = 0;
 
   void read(Napi::Value value, const Optimizer<T>& optimizer);
 
@@ -110,6 +111,7 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
   multiplier = requireNumber(request.Get("multiplier"), "multiplier", 0, HUGE_VAL);
   weightDecay = requireNumber(request.Get("weightDecay"), "weightDecay", 0, HUGE_VAL);
   clipNorm = requireNumber(request.Get("clipNorm"), "clipNorm", 0, HUGE_VAL, true);
+  iteration = requireCount(request.Get("iteration"), "iteration");
 
   parameters.clear();
   gradients.clear();

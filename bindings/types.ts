@@ -1,6 +1,12 @@
 /** Number type of a native optimizer: `float32` is the product, `float64` the reference. */
 export type Precision = 'float32' | 'float64';
 
+/**
+ * Bits per value in which a `float32` optimizer keeps its state: 16 halves the memory (the step still computes in float32).
+ * λ and ḡ are then bfloat16, the hidden state fixed point, all rounded stochastically; η stays float32.
+ */
+export type StateBits = 32 | 16;
+
 export type FloatArray = Float32Array | Float64Array;
 
 /**
@@ -169,6 +175,11 @@ export interface NativeStepRequest {
   readonly weightDecay: number;
   /** Largest global gradient norm; `Infinity`: no clipping. */
   readonly clipNorm: number;
+  /**
+   * Number of steps before this one, from 0 to 2^53 − 1. State in 16 bits is rounded by pseudo-random numbers that depend on
+   * it; with 32 it changes nothing.
+   */
+  readonly iteration: number;
 }
 
 export interface NativeStepReport {
@@ -186,6 +197,8 @@ export interface NativeStepReport {
 export interface NativeOptimizerOptions {
   readonly architecture: Architecture;
   readonly precision: Precision;
+  /** Default 32; 16 with precision `float32` only. */
+  readonly stateBits?: StateBits;
   readonly weights: ParameterCellWeights;
   readonly levels: LevelWeights;
   /** 0: as many as the process may use. */
@@ -204,6 +217,7 @@ export interface NativeOptimizer {
    */
   stepAsync(request: NativeStepRequest): Promise<NativeStepReport>;
   exportTensor(handle: number): TensorState;
+  /** State in 16 bits takes the nearest values that it can hold; those of `exportTensor` it holds exactly. */
   importTensor(handle: number, state: TensorState): void;
   /** Copy of θ, [length]; undefined without attention and before the tensor's first step. */
   position(handle: number): FloatArray | undefined;

@@ -5,7 +5,7 @@
  */
 export { createOptimizer, LearnedOptimizer } from './optimizer/optimizer';
 export type { GradientSet, ParameterSet } from './optimizer/optimizer';
-export type { FloatArray } from '../bindings/types';
+export type { FloatArray, StateBits } from '../bindings/types';
 export type { OptimizerOptions, ResolvedOptions } from './optimizer/options';
 export type { StepReport } from './optimizer/engine';
 export { presets, loadWeights } from './optimizer/presets';

@@ -246,16 +246,34 @@ LO_INLINE void addBlock(const Shape& shape, const T* fields, const StagePanel<Sh
   sums.advanced += kBlock;
 }
 
+// Room for the state of kStageBlocks blocks.
+template <class Shape>
+struct StageState {
+  alignas(64) T fields[kStageBlocks * (Shape::maxHidden + 2 * Shape::maxTimescales + 1) * kBlock];
+};
+
 // Advances kStageBlocks blocks from `index` on, all of whose coordinates are there and have finite gradients.
 template <class Shape>
 LO_INLINE void advanceWhole(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell,
                             const FoldedCell<Shape>& folded, std::size_t index, Accumulators<Shape>& sums) {
   const std::size_t stride = static_cast<std::size_t>(task.config->fields()) * kBlock;
-  const StageMemory at = {task.blocks + index / kBlock * stride, task.gradient + index, task.raw + index,
-                          shape.has(kAttention) ? task.rawAttention + index : nullptr};
+  const bool compact = task.compact.blocks != nullptr;
+  StageState<Shape> wide;
+  T* const fields = compact ? wide.fields : task.blocks + index / kBlock * stride;
+  if (compact) {
+    for (std::size_t b = 0; b < kStageBlocks; ++b) widenBlock(shape, task, index + b * kBlock, fields + b * stride);
+  }
   StagePanel<Shape> panels[kStageBlocks];
-  runStages(task, shape, cell, folded, at, panels);
-  for (std::size_t b = 0; b < kStageBlocks; ++b) addBlock(shape, at.fields + b * stride, panels[b], sums);
+  runStages(task, shape, cell, folded,
+            {fields, task.gradient + index, task.raw + index, shape.has(kAttention) ? task.rawAttention + index : nullptr},
+            panels);
+  for (std::size_t b = 0; b < kStageBlocks; ++b) addBlock(shape, fields + b * stride, panels[b], sums);
+  if (compact) {
+    for (std::size_t b = 0; b < kStageBlocks; ++b) {
+      holdScales(shape, fields + b * stride);
+      narrowBlock(shape, task, index + b * kBlock, fields + b * stride);
+    }
+  }
 }
 
 // The same where only `rest` coordinates may be in range, and only some of those have a finite gradient: on copies, of which
@@ -269,8 +287,13 @@ LO_NOINLINE void advancePart(const AdvanceTask<T>& task, const Shape& shape, con
   const std::size_t stride = static_cast<std::size_t>(task.config->fields()) * kBlock;
   const std::size_t count = rest < together ? rest : together;
   const std::size_t blocks = (count + kBlock - 1) / kBlock;
-  T* const state = task.blocks + index / kBlock * stride;
-  T fields[kStageBlocks * (Shape::maxHidden + 2 * Shape::maxTimescales + 1) * kBlock] = {};
+  const bool compact = task.compact.blocks != nullptr;
+  StageState<Shape> widened, copy = {};
+  T* const state = compact ? widened.fields : task.blocks + index / kBlock * stride;
+  T* const fields = copy.fields;
+  if (compact) {
+    for (std::size_t b = 0; b < blocks; ++b) widenBlock(shape, task, index + b * kBlock, state + b * stride);
+  }
   T gradient[together] = {}, raw[together], rawAttention[together];
   for (std::size_t i = 0; i < blocks * stride; ++i) fields[i] = state[i];
   for (std::size_t i = 0; i < count; ++i) gradient[i] = task.gradient[index + i];
@@ -289,6 +312,7 @@ LO_NOINLINE void advancePart(const AdvanceTask<T>& task, const Shape& shape, con
   for (std::size_t b = 0; b < blocks; ++b) {
     const auto keep = Lanes::mask(finite[b]);
     StagePanel<Shape>& p = panels[b];
+    if (compact) holdScales(shape, fields + b * stride);
     for (std::size_t f = 0; f < stride; f += kBlock) {
       T* const at = state + b * stride + f;
       select_(keep, P::load(fields + b * stride + f), P::load(at)).store(at);
@@ -315,6 +339,7 @@ LO_NOINLINE void advancePart(const AdvanceTask<T>& task, const Shape& shape, con
       if (shape.has(kAttention)) task.rawAttention[index + k] = advanced ? rawAttention[k] : Lanes::notANumber;
       sums.advanced += advanced ? 1 : 0;
     }
+    if (compact) narrowBlock(shape, task, index + b * kBlock, state + b * stride);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "levels.h"
@@ -14,8 +15,9 @@ namespace lo {
 template <class T>
 class Hierarchy {
  public:
-  Hierarchy(const CellWeights& cell, LevelWeights levels, const Kernels<T>* kernels, unsigned threads)
-      : parameters_(cell, kernels, threads),
+  Hierarchy(const CellWeights& cell, LevelWeights levels, const Kernels<T>* kernels, unsigned threads,
+            bool compactState = false)
+      : parameters_(cell, kernels, threads, compactState),
         levels_(std::move(levels), kernels, threads, cell.config.hidden + cell.config.inputs()) {}
 
   Optimizer<T>& parameters() { return parameters_; }
@@ -40,12 +42,14 @@ class Hierarchy {
   }
 
   // First half of a step: advances the state of all levels. The second is `parameters().apply`.
-  AdvanceReport advance(const int* tensors, std::size_t count, const T* const* gradients, double clipNorm) {
+  // `iteration`: steps done before (AdvanceRequest).
+  AdvanceReport advance(const int* tensors, std::size_t count, const T* const* gradients, double clipNorm,
+                        std::uint64_t iteration = 0) {
     const Config& config = parameters_.config();
     means_.resize(count * static_cast<std::size_t>(config.hidden + config.inputs()));
     advanced_.resize(count);
     levels_.reserve(tensors, count);
-    const AdvanceRequest<T> request{count, tensors, gradients, levels_.biases(), clipNorm};
+    const AdvanceRequest<T> request{count, tensors, gradients, levels_.biases(), clipNorm, iteration};
     const AdvanceReport report = parameters_.advance(request, means_.data(), advanced_.data());
     levels_.advance(means_.data(), advanced_.data());
     return report;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "compact_state.h"
 #include "config.h"
 #include "lane_objectives.h"
 #include "lanes.h"
@@ -28,7 +29,8 @@ struct AdvanceTask {
   const Config* config;
   const Cell<T>* cell;
   const T* bias;      // [3·hidden]
-  T* blocks;          // [count / 16, rounded up][fields][16]
+  T* blocks;          // [count / 16, rounded up][fields][16]; null where `compact` has the state
+  CompactBlocks compact;
   const T* gradient;  // [count]
   T* raw;             // [count]: exp(η_step + o)·d
   T* rawAttention;    // [count]: exp(η_step)·d_a; null without attention

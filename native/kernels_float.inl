@@ -8,6 +8,7 @@
 #include "kernels.h"
 #include "vec.h"
 #include "math_double.h"
+#include "vec_words.h"
 #include "gru.h"
 #include "pack_group.h"
 
@@ -79,6 +80,7 @@ struct Lanes {
 static_assert(Lanes::width == kBlock, "one field of a block is one pack");
 
 #include "kernels.inl"
+#include "compact_kernels.inl"
 #include "advance_stages.inl"
 #include "lanes.inl"
 #include "lanes_backward.inl"
@@ -102,7 +104,6 @@ void withShape(const Config& c, Body&& body) {
 #if !defined(LO_SANITIZED)
   if (c.hidden == 10 && c.timescales == 4) {
     if (flags == kPaper) return body(StaticShape<10, 4, kPaper>{});
-    if (flags == (kPaper | kAbsoluteLearningRate)) return body(StaticShape<10, 4, kPaper | kAbsoluteLearningRate>{});
   }
 #endif
   if (c.hidden == 6 && c.timescales == 4 && flags == (kPaper | kAbsoluteLearningRate)) {

@@ -8,9 +8,6 @@ namespace lo {
 
 namespace {
 
-// Coordinates per chunk. Fixed, so that sums are formed in the same order whatever the number of threads. A chunk's
-// state (about 150 KiB) fits a second-level cache.
-constexpr std::size_t kChunk = 2048;
 // Small tensors are bundled until a task is worth handing to another thread.
 constexpr std::size_t kTaskCoordinates = 2048;
 constexpr std::size_t kTaskChunks = 64;
@@ -32,28 +29,20 @@ double finiteSquares(const T* g, std::size_t n) {
   return sum;
 }
 
-// Ση of the state, formed exactly as the kernels form it (lane sums per chunk in T, then in double), so that a state
-// that was exported and imported goes on with the same bits.
+// The least power of two that is above every hidden value: they are averages of the initial ones and of values in (-1, 1).
 template <class T>
-double sumLogRates(const T* blocks, std::size_t length, std::size_t fields) {
-  constexpr std::size_t lanes = sizeof(T) == sizeof(float) ? kBlock : 1;
-  double total = 0;
-  for (std::size_t begin = 0; begin < length; begin += kChunk) {
-    T sum[lanes] = {};
-    for (std::size_t i = begin; i < std::min(length, begin + kChunk); ++i) {
-      sum[i % lanes] += blocks[(i / kBlock * fields + fields - 1) * kBlock + i % kBlock];
-    }
-    double chunk = 0;
-    for (T lane : sum) chunk += static_cast<double>(lane);
-    total += chunk;
+float rangeOfHidden(const std::vector<T>& initialHidden) {
+  float range = 1;
+  for (const T h : initialHidden) {
+    while (std::fabs(static_cast<float>(h)) > range) range *= 2;
   }
-  return total;
+  return range;
 }
 
 }  // namespace
 
 template <class T>
-Optimizer<T>::Optimizer(const CellWeights& w, const Kernels<T>* kernels, unsigned threads)
+Optimizer<T>::Optimizer(const CellWeights& w, const Kernels<T>* kernels, unsigned threads, bool compactState)
     : config_(w.config),
       kernels_(kernels),
       threads_(threads == 0 ? ThreadPool::usableThreads() : threads),
@@ -72,6 +61,7 @@ Optimizer<T>::Optimizer(const CellWeights& w, const Kernels<T>* kernels, unsigne
     for (double v : *parts[i]) cellStorage_.push_back(static_cast<T>(v));
   }
   for (double v : w.initialHidden) initialHidden_.push_back(static_cast<T>(v));
+  format_ = {compactState, rangeOfHidden(initialHidden_)};
   cell_.scaleDecayBias = static_cast<T>(w.scaleDecayBias);
   cell_.inputDecayBias = static_cast<T>(w.inputDecayBias);
   cell_.rateBias = static_cast<T>(w.rateBias);
@@ -83,31 +73,10 @@ Optimizer<T>::Optimizer(const CellWeights& w, const Kernels<T>* kernels, unsigne
 template <class T>
 std::unique_ptr<typename Optimizer<T>::Tensor> Optimizer<T>::makeTensor(std::size_t length) const {
   auto tensor = std::make_unique<Tensor>();
-  const std::size_t perBlock = kBlock * static_cast<std::size_t>(config_.fields());
-  if (length > std::numeric_limits<std::size_t>::max() / sizeof(T) / perBlock - 1) throw std::bad_alloc();
   tensor->length = length;
-  tensor->blocks = AlignedBuffer<T>(blocksFor(length) * perBlock);
+  tensor->state = TensorStorage<T>(length, config_, format_);
   if (config_.attention()) tensor->position = AlignedBuffer<T>(length);
   return tensor;
-}
-
-template <class T>
-void Optimizer<T>::fillInitial(Tensor& tensor, const T* logRates, T logRate) const {
-  const std::size_t fields = static_cast<std::size_t>(config_.fields());
-  const std::size_t H = static_cast<std::size_t>(config_.hidden);
-  T* p = tensor.blocks.data();
-  for (std::size_t b = 0; b < blocksFor(tensor.length); ++b) {
-    for (std::size_t f = 0; f < fields; ++f) {
-      for (std::size_t lane = 0; lane < kBlock; ++lane, ++p) {
-        *p = f < H ? initialHidden_[f] : T(0);
-        if (f + 1 != fields) continue;
-        const std::size_t i = b * kBlock + lane;
-        if (i >= tensor.length) continue;
-        *p = logRates != nullptr ? logRates[i] : logRate;
-      }
-    }
-  }
-  tensor.logRateSum = sumLogRates(tensor.blocks.data(), tensor.length, fields);
 }
 
 template <class T>
@@ -119,14 +88,16 @@ int Optimizer<T>::insert(std::unique_ptr<Tensor> tensor) {
 template <class T>
 int Optimizer<T>::addTensor(std::size_t length, T logRate) {
   auto tensor = makeTensor(length);
-  fillInitial(*tensor, nullptr, logRate);
+  tensor->state.fill(initialHidden_, nullptr, logRate);
+  tensor->logRateSum = tensor->state.logRateSum();
   return insert(std::move(tensor));
 }
 
 template <class T>
 int Optimizer<T>::addTensor(std::size_t length, const T* logRates) {
   auto tensor = makeTensor(length);
-  fillInitial(*tensor, logRates, T(0));
+  tensor->state.fill(initialHidden_, logRates, T(0));
+  tensor->logRateSum = tensor->state.logRateSum();
   return insert(std::move(tensor));
 }
 
@@ -247,6 +218,7 @@ AdvanceReport Optimizer<T>::advance(const AdvanceRequest<T>& request, double* me
   }
 
   const std::size_t width = static_cast<std::size_t>(config_.hidden + config_.inputs());
+  const std::uint32_t seed = roundingSeed(request.iteration);
   forEachTask([&](std::size_t c) {
     const Chunk& chunk = chunks_[c];
     Tensor& tensor = *tensors_[static_cast<std::size_t>(planned_[chunk.tensor])];
@@ -255,7 +227,8 @@ AdvanceReport Optimizer<T>::advance(const AdvanceRequest<T>& request, double* me
     task.config = &config_;
     task.cell = &cell_;
     task.bias = biases_.data() + chunk.tensor * biasWidth;
-    task.blocks = tensor.blocks.data() + chunk.begin * static_cast<std::size_t>(config_.fields());
+    task.blocks = tensor.state.blocksFrom(chunk.begin);
+    task.compact = tensor.state.compactFrom(chunk.begin, seed);
     task.gradient = gradients_[chunk.tensor] + chunk.begin;
     task.raw = raw_.data() + rawBegin;
     task.rawAttention = config_.attention() ? rawAttention_.data() + rawBegin : nullptr;
@@ -324,15 +297,7 @@ void Optimizer<T>::apply(T* const* parameters, double multiplier, double weightD
 template <class T>
 void Optimizer<T>::exportTensor(int handle, const TensorStateView<T>& out) const {
   const Tensor& tensor = *tensors_[static_cast<std::size_t>(handle)];
-  const std::size_t H = static_cast<std::size_t>(config_.hidden), S = static_cast<std::size_t>(config_.timescales);
-  const std::size_t fields = static_cast<std::size_t>(config_.fields());
-  for (std::size_t i = 0; i < tensor.length; ++i) {
-    const T* p = tensor.blocks.data() + i / kBlock * fields * kBlock + i % kBlock;
-    for (std::size_t j = 0; j < H; ++j, p += kBlock) out.hidden[i * H + j] = *p;
-    for (std::size_t s = 0; s < S; ++s, p += kBlock) out.momentum[i * S + s] = *p;
-    for (std::size_t s = 0; s < S; ++s, p += kBlock) out.scale[i * S + s] = *p;
-    out.logRate[i] = *p;
-  }
+  tensor.state.read(out);
   if (out.position != nullptr) std::copy_n(tensor.position.data(), tensor.length, out.position);
 }
 
@@ -345,16 +310,8 @@ const T* Optimizer<T>::position(int handle) const {
 template <class T>
 void Optimizer<T>::importTensor(int handle, const TensorStateView<const T>& in) {
   Tensor& tensor = *tensors_[static_cast<std::size_t>(handle)];
-  const std::size_t H = static_cast<std::size_t>(config_.hidden), S = static_cast<std::size_t>(config_.timescales);
-  const std::size_t fields = static_cast<std::size_t>(config_.fields());
-  for (std::size_t i = 0; i < tensor.length; ++i) {
-    T* p = tensor.blocks.data() + i / kBlock * fields * kBlock + i % kBlock;
-    for (std::size_t j = 0; j < H; ++j, p += kBlock) *p = in.hidden[i * H + j];
-    for (std::size_t s = 0; s < S; ++s, p += kBlock) *p = in.momentum[i * S + s];
-    for (std::size_t s = 0; s < S; ++s, p += kBlock) *p = in.scale[i * S + s];
-    *p = in.logRate[i];
-  }
-  tensor.logRateSum = sumLogRates(tensor.blocks.data(), tensor.length, fields);
+  tensor.state.write(in);
+  tensor.logRateSum = tensor.state.logRateSum();
   tensor.hasPosition = in.position != nullptr;
   if (in.position != nullptr) std::copy_n(in.position, tensor.length, tensor.position.data());
 }
@@ -363,7 +320,7 @@ template <class T>
 std::size_t Optimizer<T>::bytes() const {
   std::size_t sum = raw_.bytes() + rawAttention_.bytes();
   for (const auto& tensor : tensors_) {
-    if (tensor) sum += tensor->blocks.bytes() + tensor->position.bytes();
+    if (tensor) sum += tensor->state.bytes() + tensor->position.bytes();
   }
   return sum;
 }

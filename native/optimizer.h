@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "aligned_buffer.h"
 #include "kernels.h"
+#include "tensor_storage.h"
 #include "thread_pool.h"
 
 namespace lo {
@@ -20,16 +22,6 @@ struct CellWeights {
   double scaleDecayBias = 0, inputDecayBias = 0, rateBias = 0, rateMomentum = 0, stepOffset = 0;
 };
 
-// Canonical state of one tensor, [coordinate][field]; `position` is null or [length].
-template <class T>
-struct TensorStateView {
-  T* hidden;    // [length][hidden]
-  T* momentum;  // [length][timescales]
-  T* scale;     // [length][timescales]
-  T* logRate;   // [length]
-  T* position;
-};
-
 // What the first half of a step needs. Arrays of length `count`.
 template <class T>
 struct AdvanceRequest {
@@ -38,6 +30,7 @@ struct AdvanceRequest {
   const T* const* gradients;
   const double* biases;      // [count][3·hidden]
   double clipNorm;           // infinity: no clipping
+  std::uint64_t iteration = 0;  // steps done before: what compact state is rounded by is drawn from it
 };
 
 struct AdvanceReport {
@@ -50,7 +43,8 @@ struct AdvanceReport {
 template <class T>
 class Optimizer {
  public:
-  Optimizer(const CellWeights& weights, const Kernels<T>* kernels, unsigned threads);
+  // `compactState`: state in 16 bits per field (compact_state.h), for T = float.
+  Optimizer(const CellWeights& weights, const Kernels<T>* kernels, unsigned threads, bool compactState = false);
 
   const Config& config() const { return config_; }
   unsigned threads() const { return threads_; }
@@ -78,7 +72,7 @@ class Optimizer {
  private:
   struct Tensor {
     std::size_t length = 0;
-    AlignedBuffer<T> blocks;    // [⌈length/16⌉][fields][16]
+    TensorStorage<T> state;
     AlignedBuffer<T> position;  // θ, with attention
     bool hasPosition = false;
     double logRateSum = 0;
@@ -91,7 +85,6 @@ class Optimizer {
 
   int insert(std::unique_ptr<Tensor> tensor);
   std::unique_ptr<Tensor> makeTensor(std::size_t length) const;
-  void fillInitial(Tensor& tensor, const T* logRates, T logRate) const;
   void plan(const int* tensors, std::size_t count);
   double gradientNorm();
   void reduce(double* means, double* advanced, AdvanceReport& report);
@@ -99,6 +92,7 @@ class Optimizer {
   void forEachTask(F&& body);
 
   Config config_;
+  StateFormat format_;
   const Kernels<T>* kernels_;
   unsigned threads_;
   std::shared_ptr<ThreadPool> pool_;

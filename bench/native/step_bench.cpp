@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,10 @@ double multiplyAdds(const lo::Config& c) {
   return 3.0 * c.hidden * (inputs + c.hidden) + 4.0 * c.hidden + c.timescales;
 }
 // State read and written, gradient read, raw step written and read, parameter read and written.
-double bytesMoved(const lo::Config& c) { return 4.0 * (2 * c.fields() + 1 + 2 + 2); }
+double bytesMoved(const lo::Config& c, bool compact) {
+  const double state = compact ? 2.0 * (c.fields() - 1) + 4 : 4.0 * c.fields();
+  return 2 * state + 4.0 * (1 + 2 + 2);
+}
 
 // Weights of the size that meta-training starts from.
 lo::CellWeights makeWeights(const Variant& variant) {
@@ -84,8 +88,8 @@ lo::CellWeights makeWeights(const Variant& variant) {
 class Run {
  public:
   Run(const Variant& variant, const lo::Kernels<float>* kernels, unsigned threads, std::size_t parameters,
-      std::size_t tensors)
-      : optimizer_(makeWeights(variant), kernels, threads) {
+      std::size_t tensors, bool compact)
+      : optimizer_(makeWeights(variant), kernels, threads, compact) {
     Numbers numbers;
     const std::size_t H = static_cast<std::size_t>(optimizer_.config().hidden);
     for (std::size_t t = 0; t < tensors; ++t) {
@@ -104,12 +108,13 @@ class Run {
 
   void step() {
     const lo::AdvanceRequest<float> request{handles_.size(), handles_.data(), gradientPointers_.data(), biases_.data(),
-                                            HUGE_VAL};
+                                            HUGE_VAL, iteration_++};
     optimizer_.advance(request, means_.data(), advanced_.data());
     optimizer_.apply(valuePointers_.data(), 1, 0);
   }
 
   const lo::Config& config() const { return optimizer_.config(); }
+  std::size_t bytes() const { return optimizer_.bytes(); }
 
   // All finite, and every tensor has moved.
   bool plausible() const {
@@ -127,11 +132,17 @@ class Run {
   std::vector<float*> valuePointers_;
   std::vector<const float*> gradientPointers_;
   std::vector<double> biases_, means_, advanced_;
+  std::uint64_t iteration_ = 0;
 };
+
+// Processor time of all threads instead of the time of day.
+bool byProcessorTime = false;
 
 double secondsOf(Run& run, int steps) {
   const auto started = Clock::now();
+  const std::clock_t used = std::clock();
   for (int i = 0; i < steps; ++i) run.step();
+  if (byProcessorTime) return static_cast<double>(std::clock() - used) / CLOCKS_PER_SEC / steps;
   return std::chrono::duration<double>(Clock::now() - started).count() / steps;
 }
 
@@ -147,26 +158,37 @@ struct Case {
   std::size_t parameters, tensors;
 };
 
-// Prints one line; false if the result cannot be right.
+// State in 32 and in 16 bits, in turns, so that what else the machine does meets both. Prints a line for each; false if a
+// result cannot be right.
 bool measure(const Case& c, const Peaks& peaks, int rounds) {
-  Run run(c.variant, c.kernels, c.threads, c.parameters, c.tensors);
-  double step = secondsOf(run, 3);
-  const int steps = std::max(1, static_cast<int>(0.02 / step));
-  step = secondsOf(run, steps);
-  std::vector<double> times;
+  Run runs[] = {{c.variant, c.kernels, c.threads, c.parameters, c.tensors, false},
+                {c.variant, c.kernels, c.threads, c.parameters, c.tensors, true}};
+  std::vector<double> times[2], ratios;
+  int steps = 1;
+  for (Run& run : runs) steps = std::max(steps, static_cast<int>(0.02 / secondsOf(run, 3)));
+  for (Run& run : runs) secondsOf(run, steps);
   for (int i = 0; i < rounds; ++i) {
-    times.push_back(secondsOf(run, steps) / static_cast<double>(c.parameters) * 1e9);
+    for (int k = 0; k < 2; ++k) {
+      times[k].push_back(secondsOf(runs[k], steps) / static_cast<double>(c.parameters) * 1e9);
+    }
+    ratios.push_back(times[1].back() / times[0].back());
   }
-  const double middle = median(times);
-  std::vector<double> distances;
-  for (const double t : times) distances.push_back(std::fabs(t - middle));
-  const bool right = run.plausible();
-  const double adds = multiplyAdds(run.config()), bytes = bytesMoved(run.config());
-  std::printf("%-8s %-9s %7u %11zu %7zu %8.2f ± %-5.2f %7.2f %5.0f %6.0f %% %6.0f %6.0f %%%s\n", c.variant.name,
-              c.kernels->isa, c.threads, c.parameters, c.tensors, middle, median(distances),
-              *std::min_element(times.begin(), times.end()), adds,
-              100 * adds / middle / peaks.multiplyAdds(c.threads), bytes, 100 * bytes / middle / peaks.bytes(c.threads),
-              right ? "" : "  WRONG RESULT");
+  bool right = true;
+  for (int k = 0; k < 2; ++k) {
+    const double middle = median(times[k]);
+    std::vector<double> distances;
+    for (const double t : times[k]) distances.push_back(std::fabs(t - middle));
+    const double adds = multiplyAdds(runs[k].config()), bytes = bytesMoved(runs[k].config(), k == 1);
+    std::printf("%-8s %-9s %4d %7u %11zu %7zu %8.2f ± %-5.2f %7.2f %5.0f %6.0f %% %6.0f %6.0f %% %6.0f", c.variant.name,
+                c.kernels->isa, k == 0 ? 32 : 16, c.threads, c.parameters, c.tensors, middle, median(distances),
+                *std::min_element(times[k].begin(), times[k].end()), adds,
+                100 * adds / middle / peaks.multiplyAdds(c.threads), bytes, 100 * bytes / middle / peaks.bytes(c.threads),
+                static_cast<double>(runs[k].bytes()) / static_cast<double>(c.parameters));
+    if (k == 1) std::printf("  %.3f", median(ratios));
+    const bool plausible = runs[k].plausible();
+    std::printf("%s\n", plausible ? "" : "  WRONG RESULT");
+    right = right && plausible;
+  }
   std::fflush(stdout);
   return right;
 }
@@ -179,11 +201,12 @@ constexpr const char* kUsage =
     "  --parameters <n>     number of parameters (default: 1000 to 4000000; 1000 is in cache, 4000000 streams)\n"
     "  --tensors <n>        over which they are spread evenly (default: 1, and 300 from 100000 on)\n"
     "  --threads <n>        (default: 1, and all usable ones)\n"
-    "  --quick              3 rounds instead of 9, and two sizes\n\n"
-    "Columns: median over the rounds of at least 20 ms each, its median absolute deviation, the best round;\n"
+    "  --quick              3 rounds instead of 9, and two sizes\n"
+    "  --cpu-time           processor time of all threads, for a machine that is busy with other things\n\n"
+    "State in 32 and in 16 bits, in turns. Columns: median over the rounds of at least 20 ms each, its median absolute deviation, the best round;\n"
     "multiply-adds of the matrix products and heads per parameter, and their share of the peak; bytes to and from\n"
     "memory per parameter, and their share of the bandwidth (a share of the cache's where all fits there, so it may\n"
-    "exceed 100 %). Peaks are measured before the first row.\n";
+    "exceed 100 %); bytes of state and scratch per parameter; with 16 bits the median ratio to 32. Peaks are measured before the first row.\n";
 
 // The value of an option, or null; `argv` is walked through.
 const char* valueOf(const char* option, int argc, char** argv, int& i) {
@@ -202,6 +225,8 @@ int main(int argc, char** argv) {
     const char* value = nullptr;
     if (std::strcmp(argv[i], "--quick") == 0) {
       quick = true;
+    } else if (std::strcmp(argv[i], "--cpu-time") == 0) {
+      byProcessorTime = true;
     } else if ((value = valueOf("--variant", argc, argv, i)) != nullptr) {
       variant = value;
     } else if ((value = valueOf("--isa", argc, argv, i)) != nullptr) {
@@ -233,8 +258,8 @@ int main(int argc, char** argv) {
       std::printf("%s, %u thread%s: at most %.1f multiply-adds and %.1f bytes per nanosecond\n", kernels->isa, t,
                   t == 1 ? "" : "s", peaks.multiplyAdds(t), peaks.bytes(t));
     }
-    std::printf("%-8s %-9s %7s %11s %7s %16s %7s %5s %8s %6s %8s\n", "variant", "isa", "threads", "parameters", "tensors",
-                "ns/param ± MAD", "best", "madd", "of peak", "bytes", "of peak");
+    std::printf("%-8s %-9s %4s %7s %11s %7s %16s %7s %5s %8s %6s %8s %6s  %s\n", "variant", "isa", "bits", "threads",
+                "parameters", "tensors", "ns/param ± MAD", "best", "madd", "of peak", "bytes", "of peak", "state", "ratio");
     for (const Variant& v : kVariants) {
       if (!variant.empty() && variant != v.name) continue;
       for (const std::size_t size : sizes) {

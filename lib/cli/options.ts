@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import type { OptimizerOptions } from '../optimizer/options';
+import type { StateBits } from '../../bindings/types';
 import { loadWeights, presets } from '../optimizer/presets';
 import { UsageError } from './exit';
 
@@ -13,6 +14,13 @@ export function integerAtLeast(minimum: number): (text: string) => number {
     }
     return value;
   };
+}
+
+/** Parses the bits per value of an optimizer's state. */
+export function stateBits(text: string): StateBits {
+  const value = Number(text);
+  if (value !== 32 && value !== 16) throw new InvalidArgumentError('Expected 32 or 16.');
+  return value;
 }
 
 /** Parses a number above zero. */
@@ -63,25 +71,30 @@ export function collect(value: string, previous: readonly string[] = []): string
 }
 
 /**
- * Options of the learned optimizer from `--preset` and `--weights`.
+ * Options of the learned optimizer from `--preset`, `--weights` and `--state-bits`.
  * @throws {UsageError} if they name nothing that exists; {Error} naming the file if it holds no weights.
  */
-export function optimizerOptions(options: { preset?: string; weights?: string }): OptimizerOptions {
-  const { preset, weights } = options;
+export function optimizerOptions(options: {
+  preset?: string;
+  weights?: string;
+  stateBits?: StateBits;
+}): OptimizerOptions {
+  const { preset, weights, stateBits } = options;
+  const common = stateBits === undefined ? {} : { stateBits };
   if (preset !== undefined && weights !== undefined) {
     throw new UsageError('--preset and --weights: expected one of them, got both');
   }
   if (preset !== undefined) {
     const names = presets().map(({ name }) => name);
     if (!names.includes(preset)) throw new UsageError(`--preset: expected ${names.join(' or ')}, got ${preset}`);
-    return { preset };
+    return { ...common, preset };
   }
-  if (weights === undefined) return {};
+  if (weights === undefined) return common;
   if (!existsSync(weights)) {
     throw new UsageError(`--weights: expected a .safetensors file, but ${weights} does not exist`);
   }
   try {
-    return { weights: loadWeights(readFileSync(weights)) };
+    return { ...common, weights: loadWeights(readFileSync(weights)) };
   } catch (error) {
     throw new Error(`--weights ${weights}: ${(error as Error).message}`, { cause: error });
   }

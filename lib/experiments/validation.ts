@@ -1,3 +1,4 @@
+import type { StateBits } from '../../bindings/types';
 import { loadDigits } from '../datasets/digits';
 import { weightsArchitecture, weightsSchedule } from '../meta/config';
 import type { MetaTrainingConfig } from '../meta/config';
@@ -21,6 +22,8 @@ export interface ValidationOptions {
   readonly tasks?: readonly Task[];
   /** Native threads of each step. The networks are too small for more than one, the default. */
   readonly threads?: number;
+  /** Bits per value of the optimizer's state. Default: 32. */
+  readonly stateBits?: StateBits;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly run: string; readonly done: number; readonly total: number }) => void;
 }
@@ -86,7 +89,12 @@ export async function validate(weights: Weights, options: ValidationOptions = {}
   for (const task of tasks) {
     const problem = problemOf(task);
     for (const initialRate of initialRates) {
-      const make = learnedOptimizer({ weights, initialLearningRate: initialRate, threads: options.threads ?? 1 });
+      const make = learnedOptimizer({
+        weights,
+        initialLearningRate: initialRate,
+        threads: options.threads ?? 1,
+        stateBits: options.stateBits,
+      });
       for (const seed of seeds) {
         // Rates that the weights move to the same one give the same run.
         const counted = heldInitialRate(weights.metadata, initialRate);

@@ -7,6 +7,7 @@ import type {
   NativeStepReport,
   NativeStepRequest,
   Precision,
+  StateBits,
 } from '../../bindings/index';
 import { MIN_LOG_LEARNING_RATE } from './architecture';
 import { levelWeights, parameterCellWeights } from './weights';
@@ -51,6 +52,8 @@ export interface EngineOptions {
   readonly threads?: number;
   /** `float64` is the reference, for tests and comparisons. */
   readonly precision?: Precision;
+  /** Bits per value of the state, 32 (default) or 16; 16 with precision `float32` only. */
+  readonly stateBits?: StateBits;
   /** Makes the native side; replaced in tests by an independent implementation. */
   readonly createNative?: (options: NativeOptimizerOptions) => NativeOptimizer;
 }
@@ -63,6 +66,7 @@ interface Request extends NativeStepRequest {
   multiplier: number;
   weightDecay: number;
   clipNorm: number;
+  iteration: number;
 }
 
 const NOTHING = new Float32Array(0);
@@ -82,6 +86,7 @@ export class Engine {
     multiplier: 1,
     weightDecay: 0,
     clipNorm: Infinity,
+    iteration: 0,
   };
   private state: 'ready' | 'stepping' | 'disposed' = 'ready';
 
@@ -94,6 +99,7 @@ export class Engine {
     this.native = (options.createNative ?? createNativeOptimizer)({
       architecture: weights.architecture,
       precision: this.precision,
+      stateBits: options.stateBits ?? 32,
       weights: parameterCellWeights(weights),
       levels: levelWeights(weights),
       threads: options.threads ?? 0,
@@ -139,6 +145,7 @@ export class Engine {
     request.multiplier = hyper.multiplier;
     request.weightDecay = hyper.weightDecay;
     request.clipNorm = hyper.clipNorm;
+    request.iteration = this.iterations;
     return request;
   }
 

@@ -45,8 +45,14 @@ export class LearnedOptimizer<
     this.named = !Array.isArray(parameters);
     this.entries = checkParameters(parameters);
     this.byName = new Map(this.entries.map((entry) => [entry.name, entry]));
+    if (this.options.stateBits === 16 && this.entries[0].parameter instanceof Float64Array) {
+      throw new RangeError(
+        'stateBits: expected 32 with Float64Arrays, whose state is kept in double precision, got 16',
+      );
+    }
     this.engine = new Engine(this.options.weights, {
       threads: this.options.threads,
+      stateBits: this.options.stateBits,
       precision: this.entries[0].parameter instanceof Float64Array ? 'float64' : 'float32',
     });
     const rate = Math.log(this.options.initialLearningRate);
@@ -58,7 +64,7 @@ export class LearnedOptimizer<
     return this.engine.iterations;
   }
 
-  /** Bytes of native memory held; with the default preset about 64 per parameter. */
+  /** Bytes of native memory held; with the default preset about 64 per parameter, 36 with 16-bit state. */
   get bytes(): number {
     return this.engine.bytes;
   }
@@ -181,6 +187,7 @@ export class LearnedOptimizer<
         tensors: this.entries.map(({ name, tensor }) => ({ name, snapshot: this.engine.exportTensor(tensor) })),
       },
       this.options.weights,
+      this.options.stateBits,
     );
   }
 

@@ -1,3 +1,4 @@
+import type { StateBits } from '../../bindings/types';
 import { DEFAULT_PRESET, loadWeights } from './presets';
 import { heldInitialRate, NO_ANNEALING, NO_WARMUP, scheduleFactor } from './schedule';
 import type { Annealing, Warmup } from './schedule';
@@ -35,6 +36,12 @@ export interface OptimizerOptions {
   readonly clipNorm?: number;
   /** Threads of the native step, 1–256; 0 (default): as many as the process may use. The result does not depend on it. */
   readonly threads?: number;
+  /**
+   * Bits per value in which the optimizer keeps its state, 32 (default) or 16. With 16 it takes 36 bytes per parameter
+   * instead of 64 (default preset). The step still computes in float32, but its results differ a little: docs/evaluation.md
+   * says by how much. Not for Float64Arrays.
+   */
+  readonly stateBits?: StateBits;
 }
 
 /** Options checked and completed. */
@@ -50,6 +57,7 @@ export interface ResolvedOptions {
   readonly weightDecay: number;
   readonly clipNorm: number;
   readonly threads: number;
+  readonly stateBits: StateBits;
 }
 
 /** Names of all options. */
@@ -63,6 +71,7 @@ export const OPTION_NAMES = [
   'weightDecay',
   'clipNorm',
   'threads',
+  'stateBits',
 ] as const;
 
 function describe(value: unknown): string {
@@ -150,6 +159,12 @@ export function resolveOptions(options: OptimizerOptions = {}): ResolvedOptions 
       (v) => Number.isInteger(v) && v >= 0 && v <= 256,
       'an integer from 0 to 256',
     ),
+    stateBits: requireNumber(
+      'stateBits',
+      options.stateBits ?? 32,
+      (v) => v === 32 || v === 16,
+      '32 or 16',
+    ) as StateBits,
   };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { FloatArray } from '../../bindings/types';
+import type { FloatArray, StateBits } from '../../bindings/types';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors';
 import type { SafetensorsTensor } from '../safetensors';
 import type { TensorSnapshot } from './engine';
@@ -23,8 +23,11 @@ export function fingerprint(weights: Weights): string {
   return hash.digest('hex').slice(0, 32);
 }
 
-/** Serialises a state as safetensors in canonical form, independent of instruction set and thread count. */
-export function encodeState(state: OptimizerState, weights: Weights): Uint8Array {
+/**
+ * Serialises a state as safetensors in canonical form, independent of instruction set and thread count. The values are F32
+ * with 16-bit state too, which takes them back without a change; the metadata say what they were kept in.
+ */
+export function encodeState(state: OptimizerState, weights: Weights, stateBits: StateBits): Uint8Array {
   const { parameterHidden: H, timescales: S } = weights.architecture;
   const tensors: [string, SafetensorsTensor][] = [];
   const add = (name: string, shape: number[], data: FloatArray): void => {
@@ -46,6 +49,7 @@ export function encodeState(state: OptimizerState, weights: Weights): Uint8Array
       format: FORMAT,
       formatVersion: FORMAT_VERSION,
       iterations: String(state.iterations),
+      stateBits: String(stateBits),
       weights: fingerprint(weights),
       weightsName: weights.metadata.name,
       names: JSON.stringify(state.tensors.map((t) => t.name)),

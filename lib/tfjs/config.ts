@@ -16,6 +16,7 @@ export function toConfig(options: ResolvedOptions): tf.serialization.ConfigDict 
     annealAfter: Math.min(options.annealing.after, Number.MAX_VALUE),
     weightDecay: options.weightDecay,
     threads: options.threads,
+    stateBits: options.stateBits,
   };
   if (options.preset === undefined || options.preset.endsWith('.safetensors')) {
     config['weights'] = Buffer.from(encodeWeights(options.weights)).toString('base64');

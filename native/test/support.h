@@ -73,8 +73,8 @@ template <class T>
 class Run {
  public:
   Run(const CellWeights& weights, const Kernels<T>* kernels, unsigned threads, const std::vector<std::size_t>& lengths,
-      T logRate = T(-6))
-      : optimizer(weights, kernels, threads) {
+      T logRate = T(-6), bool compactState = false)
+      : optimizer(weights, kernels, threads, compactState) {
     for (const std::size_t length : lengths) {
       handles.push_back(optimizer.addTensor(length, logRate));
       parameters.emplace_back(length, T(0));
@@ -105,7 +105,8 @@ class Run {
     StepResult result;
     result.means.assign(handles.size() * static_cast<std::size_t>(config.hidden + config.inputs()), -1);
     result.advanced.assign(handles.size(), -1);
-    const AdvanceRequest<T> request{handles.size(), handles.data(), views.data(), biases.data(), options.clipNorm};
+    const AdvanceRequest<T> request{handles.size(), handles.data(), views.data(), biases.data(), options.clipNorm,
+                                    iteration++};
     result.report = optimizer.advance(request, result.means.data(), result.advanced.data());
     return result;
   }
@@ -142,6 +143,8 @@ class Run {
   std::vector<int> handles;
   std::vector<std::vector<T>> parameters;
   std::vector<double> biases;
+  // Steps done; set it with the state of another run.
+  std::uint64_t iteration = 0;
 
  private:
   template <class U>

@@ -182,6 +182,14 @@ describe('creating a native optimizer', () => {
       RangeError,
       /^precision: expected 'float32' or 'float64', got 'float16'$/,
     ],
+    ['stateBits 16n', { ...optionsFor(), stateBits: 16n }, TypeError, /^stateBits: expected 32 or 16, got a bigint$/],
+    ['stateBits 8', { ...optionsFor(), stateBits: 8 }, RangeError, /^stateBits: expected 32 or 16, got 8$/],
+    [
+      'stateBits 16 in double',
+      { ...optionsFor(architecture, 'float64'), stateBits: 16 },
+      RangeError,
+      /^stateBits: expected 32 with precision 'float64', got 16$/,
+    ],
     [
       'threads missing',
       { ...optionsFor(), threads: undefined },

@@ -39,8 +39,10 @@ const METHODS = [
   'lanes',
 ] as const;
 
-const freshFixture = (i: number): Fixture =>
-  makeFixture(LENGTHS, optionsFor(i % 2 === 0 ? architecture : withAttention, i % 3 === 0 ? 'float64' : 'float32'));
+const freshFixture = (i: number): Fixture => {
+  const options = optionsFor(i % 2 === 0 ? architecture : withAttention, i % 3 === 0 ? 'float64' : 'float32');
+  return makeFixture(LENGTHS, { ...options, stateBits: i % 3 === 1 ? 16 : 32 });
+};
 
 /** Lanes have no state of their own, so that one of each precision serves all cases. */
 const laneFixtures = [makeLaneFixture('float32'), makeLaneFixture('float64')];

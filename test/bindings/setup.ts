@@ -127,6 +127,7 @@ export function makeFixture(lengths: readonly number[], options: NativeOptimizer
       multiplier: 1,
       weightDecay: 0.01,
       clipNorm: 100,
+      iteration: seed,
     }),
     snapshot: () => ({
       states: handles.map((handle) => native.exportTensor(handle)),

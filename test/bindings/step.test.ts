@@ -154,6 +154,14 @@ const cases: Case[] = [
   ...numberCases('multiplier'),
   ...numberCases('weightDecay'),
   ...numberCases('clipNorm'),
+  ['iteration: missing', set('iteration', undefined), TypeError, /^iteration: expected a whole number, got undefined$/],
+  ['iteration: text', set('iteration', '1'), TypeError, /^iteration: expected a whole number, got a string$/],
+  ...[-1, 0.5, NaN, Infinity, 2 ** 53].map((value): Case => [
+    `iteration: ${value}`,
+    set('iteration', value),
+    RangeError,
+    /^iteration: expected a whole number from 0 to 2\^53 - 1, got (-1|0\.5|NaN|Infinity|9\.0072e\+15)$/,
+  ]),
   overlapping(
     'parameters that share one element',
     (r) => {

@@ -28,6 +28,21 @@ describe('evaluate --suite validation', { timeout: TIMEOUT }, () => {
     expect(text.stdout).toMatch(/score -?\d\.\d{3} .* of 12 runs/);
   });
 
+  it('takes the bits of the state, which change the runs a little', async () => {
+    const one = [...short, '--initial-rates', '1e-3', '--seeds', '1', '--json'];
+    const [whole, default32, half, wrong] = await Promise.all([
+      cli([...one, '--state-bits', '32']),
+      cli(one),
+      cli([...one, '--state-bits', '16']),
+      cli([...one, '--state-bits', '8']),
+    ]);
+    expect(whole.stdout).toBe(default32.stdout);
+    const scores = [whole, half].map(({ stdout }) => (JSON.parse(stdout) as Validation).score);
+    expect(scores[1]).not.toBe(scores[0]);
+    expect(scores[1]).toBeCloseTo(scores[0], 1);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/--state-bits <n>.*Expected 32 or 16/)]);
+  });
+
   it('ends with code 3 when the score is above what is expected', async () => {
     const one = [...short, '--initial-rates', '1e-3', '--seeds', '1'];
     const [met, missed] = await Promise.all([

@@ -46,7 +46,7 @@ describe('createOptimizer refuses', () => {
     [
       { learningRate: 0.1 },
       RangeError,
-      /^options\.learningRate: unknown option; known: preset, weights, initialLearningRate, warmupSteps, annealAfter, learningRateMultiplier, weightDecay, clipNorm, threads$/,
+      /^options\.learningRate: unknown option; known: preset, weights, initialLearningRate, warmupSteps, annealAfter, learningRateMultiplier, weightDecay, clipNorm, threads, stateBits$/,
     ],
     [
       { preset: 'prototype', weights: loadWeights('prototype') },
@@ -76,6 +76,7 @@ describe('options', () => {
       weightDecay: 0,
       clipNorm: Infinity,
       threads: 0,
+      stateBits: 32,
     });
   });
 

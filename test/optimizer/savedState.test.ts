@@ -118,6 +118,7 @@ describe('saveState', () => {
       format: 'learned-optimizer-state',
       formatVersion: '1',
       iterations: '3',
+      stateBits: '32',
       weightsName: 'hrnn-3',
       names: '["0","1","2"]',
     });

@@ -13,7 +13,7 @@ describe('the configuration in a saved model', () => {
     {},
     { preset: 'prototype', initialLearningRate: 0.02, learningRateMultiplier: 0.5, weightDecay: 0.1, threads: 1 },
     { warmupSteps: 0, annealAfter: 500, clipNorm: 2 },
-    { warmupSteps: 7 },
+    { warmupSteps: 7, stateBits: 16 },
   ])('gives the same options: %j', (options) => {
     const { annealing, ...rest } = resolveOptions(options);
     const { annealing: reloadedAnnealing, ...reloadedRest } = reloaded(options);

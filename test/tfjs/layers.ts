@@ -100,7 +100,7 @@ export function layersContract(tf: TensorFlow): void {
       ['the default', {}],
       [
         'another preset and other options',
-        { preset: 'rmsprop-like', initialLearningRate: 0.01, weightDecay: 1e-5, clipNorm: 5 },
+        { preset: 'rmsprop-like', initialLearningRate: 0.01, weightDecay: 1e-5, clipNorm: 5, stateBits: 16 },
       ],
       ['weights of the user, with lookahead', { weights: withLookahead }],
     ];

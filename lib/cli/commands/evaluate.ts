@@ -1,9 +1,10 @@
 import { Option, type Command } from 'commander';
+import type { StateBits } from '../../../bindings/types';
 import { EVALUATION_LEARNING_RATE } from '../../experiments/evaluate';
 import { SUITES } from '../../experiments/suites';
 import type { Context } from '../context';
 import { UsageError } from '../exit';
-import { finiteNumber, integerAtLeast, names, positiveNumber, positiveNumbers } from '../options';
+import { finiteNumber, integerAtLeast, names, positiveNumber, positiveNumbers, stateBits } from '../options';
 import { evaluateDigits } from './evaluateDigits';
 import { evaluateNetworks } from './evaluateNetworks';
 import { evaluateValidation } from './evaluateValidation';
@@ -15,6 +16,7 @@ export interface EvaluateCommandOptions {
   seeds?: number;
   firstSeed?: number;
   steps?: number;
+  stateBits?: StateBits;
   learningRate?: number;
   expectMedian?: number;
   expectScore?: number;
@@ -97,6 +99,7 @@ export function addEvaluateCommand(program: Command, context: Context): void {
     .addOption(new Option('--suite <name>', 'what to train').choices(Object.keys(SUITE_COMMANDS)).default('digits'))
     .option('--preset <name>', 'weights of the learned optimizer that ship; see "learned-optimizer presets"')
     .option('--weights <file>', 'weights of the learned optimizer of your own (.safetensors)')
+    .option('--state-bits <n>', "bits per value of the learned optimizer's state, 32 or 16 (default: 32)", stateBits)
     .option('--seeds <n>', 'runs of each optimizer (default: 5, of validation 2)', integerAtLeast(1))
     .option('--first-seed <n>', 'validation, networks: seeds from this one on (default: 0)', integerAtLeast(0))
     .option('--steps <n>', "training steps of each run (default: the suite's)", integerAtLeast(1))

@@ -64,9 +64,11 @@ export async function evaluateNetworks(options: EvaluateCommandOptions, { stream
     return printLine(streams, `${cache.size} runs in ${options.cache}`);
   }
   const weights = optimizer.weights ?? loadWeights(optimizer.preset ?? DEFAULT_PRESET);
-  const comparison = await compare(weights, { ...common, initialRates: options.initialRates ?? [] }).finally(() =>
-    progress.stop(),
-  );
+  const comparison = await compare(weights, {
+    ...common,
+    initialRates: options.initialRates ?? [],
+    stateBits: optimizer.stateBits,
+  }).finally(() => progress.stop());
   const judged = criteria(comparison);
   if (options.csv !== undefined) {
     writeFileSync(options.csv, runsCsv(comparison));

@@ -43,6 +43,7 @@ export async function evaluateValidation(options: EvaluateCommandOptions, { stre
     tasks: options.steps === undefined ? tasks : tasks.map((task) => ({ ...task, steps: options.steps! })),
     seeds: seedsOf(options, DEFAULT_SEEDS),
     initialRates,
+    stateBits: optimizer.stateBits,
     signal,
     onProgress: ({ run, done, total }) => progress.update('validating', done, total, run),
   }).finally(() => progress.stop());

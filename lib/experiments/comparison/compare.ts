@@ -1,3 +1,4 @@
+import type { StateBits } from '../../../bindings/types';
 import type { Weights } from '../../optimizer/weights';
 import { LOSS_FLOOR, type RunMetrics } from '../metrics';
 import { geometricMean, mean } from '../statistics';
@@ -73,6 +74,8 @@ export interface ComparisonOptions {
   readonly initialRates: readonly number[];
   /** Instead of the tasks' own steps. */
   readonly steps?: number;
+  /** Bits per value of the learned optimizer's state. Default: 32. */
+  readonly stateBits?: StateBits;
   /** Default: {@link BASELINES}. {@link REFERENCE_BASELINE} must be among them. */
   readonly baselines?: readonly Contestant[];
   /** Default: {@link TUNED_RATES}. */
@@ -151,7 +154,7 @@ export async function prepareBaselines(options: Omit<ComparisonOptions, 'initial
  * @throws the signal's reason when aborted; what was run is in the cache then.
  */
 export async function compare(weights: Weights, options: ComparisonOptions): Promise<Comparison> {
-  const contestant = learnedContestant(weights);
+  const contestant = learnedContestant(weights, undefined, options.stateBits);
   const others = options.initialRates.filter((rate) => rate !== contestant.customaryRate);
   const learnedRuns = (1 + others.length) * options.seeds.length;
   const progress = new Progress(stepsOf(options, learnedRuns + baselineRuns(options)), options.onProgress);

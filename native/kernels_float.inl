@@ -113,9 +113,6 @@ void withShape(const Config& c, Body&& body) {
   if (c.hidden == 6 && c.timescales == 4 && flags == (kPaper | kAbsoluteLearningRate | kAlgebraicActivations)) {
     return body(StaticShape<6, 4, kPaper | kAbsoluteLearningRate | kAlgebraicActivations>{});
   }
-  if (c.hidden == 5 && c.timescales == 3 && flags == (kPaper | kAbsoluteLearningRate | kAlgebraicActivations)) {
-    return body(StaticShape<5, 3, kPaper | kAbsoluteLearningRate | kAlgebraicActivations>{});
-  }
 #endif
   body(dynamicShape(c));
 }

@@ -78,7 +78,7 @@ LO_HD LO_INLINE void affineFrom(int o, const W* w, int stride, const B* bias, co
 }
 
 // Tiles of equal size for a number of outputs known to the compiler; the largest first where it is not (Outputs = 0).
-constexpr int tileFor(int outputs, int largest) {
+LO_HD constexpr int tileFor(int outputs, int largest) {
   if (outputs == 0) return largest;
   const int tiles = (outputs + largest - 1) / largest;
   return (outputs + tiles - 1) / tiles;

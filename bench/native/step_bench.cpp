@@ -43,7 +43,7 @@ constexpr unsigned kPaperInputs = lo::kGradientProducts | lo::kRelativeLogMagnit
 constexpr Variant kVariants[] = {
     {"paper", 10, 4, kPaperInputs},
     {"default", 6, 4, kPaperInputs | lo::kAbsoluteLearningRate},
-    {"fast", 5, 3, kPaperInputs | lo::kAbsoluteLearningRate | lo::kAlgebraicActivations},
+    {"algebraic", 6, 4, kPaperInputs | lo::kAbsoluteLearningRate | lo::kAlgebraicActivations},
 };
 
 // Multiply-adds of the matrix products and heads, without the two inputs that depend on others (advance_stages.inl).
@@ -179,7 +179,7 @@ bool measure(const Case& c, const Peaks& peaks, int rounds) {
     std::vector<double> distances;
     for (const double t : times[k]) distances.push_back(std::fabs(t - middle));
     const double adds = multiplyAdds(runs[k].config()), bytes = bytesMoved(runs[k].config(), k == 1);
-    std::printf("%-8s %-9s %4d %7u %11zu %7zu %8.2f ± %-5.2f %7.2f %5.0f %6.0f %% %6.0f %6.0f %% %6.0f", c.variant.name,
+    std::printf("%-9s %-9s %4d %7u %11zu %7zu %8.2f ± %-5.2f %7.2f %5.0f %6.0f %% %6.0f %6.0f %% %6.0f", c.variant.name,
                 c.kernels->isa, k == 0 ? 32 : 16, c.threads, c.parameters, c.tensors, middle, median(distances),
                 *std::min_element(times[k].begin(), times[k].end()), adds,
                 100 * adds / middle / peaks.multiplyAdds(c.threads), bytes, 100 * bytes / middle / peaks.bytes(c.threads),
@@ -196,7 +196,7 @@ bool measure(const Case& c, const Peaks& peaks, int rounds) {
 constexpr const char* kUsage =
     "usage: step_bench [options]\n\n"
     "Nanoseconds per parameter of one native step (both passes, no Node), float32.\n\n"
-    "  --variant <name>     architecture: paper, default or fast (default: all)\n"
+    "  --variant <name>     architecture: paper, default or algebraic (default: all)\n"
     "  --isa <name>         instruction set, as listed (default: all of this machine)\n"
     "  --parameters <n>     number of parameters (default: 1000 to 4000000; 1000 is in cache, 4000000 streams)\n"
     "  --tensors <n>        over which they are spread evenly (default: 1, and 300 from 100000 on)\n"
@@ -258,7 +258,7 @@ int main(int argc, char** argv) {
       std::printf("%s, %u thread%s: at most %.1f multiply-adds and %.1f bytes per nanosecond\n", kernels->isa, t,
                   t == 1 ? "" : "s", peaks.multiplyAdds(t), peaks.bytes(t));
     }
-    std::printf("%-8s %-9s %4s %7s %11s %7s %16s %7s %5s %8s %6s %8s %6s  %s\n", "variant", "isa", "bits", "threads",
+    std::printf("%-9s %-9s %4s %7s %11s %7s %16s %7s %5s %8s %6s %8s %6s  %s\n", "variant", "isa", "bits", "threads",
                 "parameters", "tensors", "ns/param ± MAD", "best", "madd", "of peak", "bytes", "of peak", "state", "ratio");
     for (const Variant& v : kVariants) {
       if (!variant.empty() && variant != v.name) continue;

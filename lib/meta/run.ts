@@ -1,3 +1,4 @@
+import { withoutDefaultActivations } from '../optimizer/architecture';
 import { saveWeights } from '../optimizer/weights';
 import type { Weights } from '../optimizer/weights';
 import { saveCheckpoint } from './checkpoint';
@@ -47,7 +48,7 @@ function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration:
   return unflatten(weightsArchitecture(config), average, {
     name: config.name ?? `iteration-${iteration}`,
     description: config.description ?? `Meta-trained on the corpus "${config.corpus}".`,
-    provenance: JSON.stringify({ iteration, config }),
+    provenance: JSON.stringify({ iteration, config }, withoutDefaultActivations),
     initialLearningRate: 1e-3,
     ...weightsSchedule(config),
   });

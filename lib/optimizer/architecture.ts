@@ -28,6 +28,14 @@ export const DEFAULT_ARCHITECTURE: Architecture = {
 /** Lowest η, as in the released code. */
 export const MIN_LOG_LEARNING_RATE = -33;
 
+/**
+ * Replacer of JSON.stringify for what holds an architecture: `activations` is written only where they are not
+ * transcendental, so that files and hashes from before the field existed keep their bytes.
+ */
+export function withoutDefaultActivations(key: string, value: unknown): unknown {
+  return key === 'activations' && value === DEFAULT_ARCHITECTURE.activations ? undefined : value;
+}
+
 /** Whether the tensor RNN sees the mean of x beside the mean of h': only when x is more than the scaled gradients. */
 export function tensorSeesInputs(a: Architecture): boolean {
   return inputCount(a) > a.timescales;

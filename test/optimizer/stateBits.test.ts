@@ -54,7 +54,9 @@ describe('stateBits', () => {
     const size = 160_000;
     const optimizer = createOptimizer([new Float32Array(size)], { weights, ...half });
     optimizer.step([new Float32Array(size).fill(1)]);
-    expect(optimizer.bytes / size).toBe(bytes);
+    // The levels above take some bytes per tensor.
+    expect(optimizer.bytes / size - bytes).toBeGreaterThanOrEqual(0);
+    expect(optimizer.bytes / size - bytes).toBeLessThan(0.01);
     expect(bytes).toBeLessThanOrEqual(46);
     optimizer.dispose();
   });

@@ -1,6 +1,7 @@
-// Pass 1 in float: the blocks of a chunk go through the step of param_step.h stage by stage. Within a stage one register of coordinates after the other is worked on, with no
-// more values than registers and nothing that depends on the one before, so that latencies overlap. What passes between the
-// stages lies in a panel, in the first-level cache. Included by kernels_float.inl after kernels.inl.
+// Pass 1 in float: the blocks of a chunk go through the step of param_step.h stage by stage. Within a stage one register of
+// coordinates after the other is worked on, with no more values than registers and nothing that depends on the one before,
+// so that latencies overlap. What passes between the stages lies in a panel, in the first-level cache. Included by
+// kernels_float.inl after kernels.inl and compact_kernels.inl; needs folded_cell.h.
 
 using R = PackOf<1>;
 constexpr int kParts = kRegs;
@@ -13,68 +14,6 @@ LO_INLINE R partOf(const P& pack, int k) {
   return r;
 }
 LO_INLINE void setPart(P& pack, int k, R value) { pack.r[k] = value.r[0]; }
-
-// Inputs that depend linearly on others need no row of their own in the matrix products: the relative logarithms sum to 0,
-// and the absolute rate is the relative one plus a number that all coordinates share.
-template <class Shape>
-LO_INLINE constexpr bool dropsLogMagnitude(const Shape& shape) {
-  return shape.has(kRelativeLogMagnitude);
-}
-template <class Shape>
-LO_INLINE constexpr bool dropsAbsoluteRate(const Shape& shape) {
-  return shape.has(kRelativeLearningRate) && shape.has(kAbsoluteLearningRate);
-}
-template <class Shape>
-LO_INLINE constexpr int keptInputs(const Shape& shape) {
-  return shape.inputs() - (dropsLogMagnitude(shape) ? 1 : 0) - (dropsAbsoluteRate(shape) ? 1 : 0);
-}
-// Positions among x (completeInputs).
-template <class Shape>
-LO_INLINE constexpr int lastLogMagnitude(const Shape& shape) {
-  return (shape.has(kGradientProducts) ? 3 : 2) * shape.timescales() - (shape.has(kGradientProducts) ? 2 : 1);
-}
-template <class Shape>
-LO_INLINE constexpr int relativeRate(const Shape& shape) {
-  return lastLogMagnitude(shape) + (shape.has(kRelativeLogMagnitude) ? 1 : 1 - shape.timescales());
-}
-// The absolute rate is the last of x.
-template <class Shape>
-LO_INLINE constexpr bool isDropped(const Shape& shape, int i) {
-  return (dropsLogMagnitude(shape) && i == lastLogMagnitude(shape)) ||
-         (dropsAbsoluteRate(shape) && i + 1 == shape.inputs());
-}
-
-// The cell's matrices and the bias with the rows of dropped inputs folded into the others.
-template <class Shape>
-struct FoldedCell {
-  T gates[(Shape::maxInputs + Shape::maxHidden) * 2 * Shape::maxHidden];
-  T candidate[(Shape::maxInputs + Shape::maxHidden) * Shape::maxHidden];
-  T bias[3 * Shape::maxHidden];
-
-  FoldedCell(const Shape& shape, const Cell<T>& cell, const T* unfolded, T meanLogRate) {
-    const int H = shape.hidden();
-    for (int j = 0; j < 3 * H; ++j) bias[j] = unfolded[j];
-    fold(shape, cell.gates, 2 * H, meanLogRate, gates, bias);
-    fold(shape, cell.candidate, H, meanLogRate, candidate, bias + 2 * H);
-  }
-
- private:
-  static void fold(const Shape& shape, const T* w, int columns, T meanLogRate, T* out, T* bias) {
-    const int S = shape.timescales(), I = shape.inputs();
-    const int lastLog = lastLogMagnitude(shape), relative = relativeRate(shape);
-    const T* const logRow = w + lastLog * columns;
-    const T* const absoluteRow = w + (I - 1) * columns;
-    for (int i = 0; i < I + shape.hidden(); ++i, w += columns) {
-      if (isDropped(shape, i)) continue;
-      const bool isLog = dropsLogMagnitude(shape) && i > lastLog - S && i < lastLog;
-      const bool isRate = dropsAbsoluteRate(shape) && i == relative;
-      for (int o = 0; o < columns; ++o) *out++ = isLog ? w[o] - logRow[o] : isRate ? w[o] + absoluteRow[o] : w[o];
-    }
-    if (!dropsAbsoluteRate(shape)) return;
-    const T shared = meanLogRate + T(kMinusLogBaseRate);
-    for (int o = 0; o < columns; ++o) bias[o] = lo::fma_(shared, absoluteRow[o], bias[o]);
-  }
-};
 
 // Values of one block between the stages.
 template <class Shape>
@@ -204,9 +143,10 @@ struct StageMemory {
   T* rawAttention;  // null without attention
 };
 
+// `bias` is folded (folded_cell.h).
 template <class Shape>
-LO_INLINE void runStages(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell,
-                         const FoldedCell<Shape>& folded, const StageMemory& at, StagePanel<Shape>* panels) {
+LO_INLINE void runStages(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell, const T* bias,
+                         const StageMemory& at, StagePanel<Shape>* panels) {
   const int H = shape.hidden(), rows = keptInputs(shape) + H;
   const std::size_t stride = static_cast<std::size_t>(task.config->fields()) * kBlock;
   const auto fields = [&](std::size_t b) { return at.fields + b * stride; };
@@ -218,12 +158,12 @@ LO_INLINE void runStages(const AdvanceTask<T>& task, const Shape& shape, const C
   for (std::size_t b = 0; b < kStageBlocks; ++b) completeStage(shape, task.meanLogRate, fields(b), panels[b]);
   for (std::size_t b = 0; b < kStageBlocks; ++b) {
     StagePanel<Shape>& p = panels[b];
-    affine<2 * Shape::fixedHidden>(folded.gates, 2 * H, folded.bias, p.inputs, rows, 2 * H, p.gates);
+    affine<2 * Shape::fixedHidden>(cell.foldedGates, 2 * H, bias, p.inputs, rows, 2 * H, p.gates);
     resetStage(shape, p);
   }
   for (std::size_t b = 0; b < kStageBlocks; ++b) {
     StagePanel<Shape>& p = panels[b];
-    affine<Shape::fixedHidden>(folded.candidate, H, folded.bias + 2 * H, p.inputs, rows, H, p.candidate);
+    affine<Shape::fixedHidden>(cell.foldedCandidate, H, bias + 2 * H, p.inputs, rows, H, p.candidate);
     hiddenStage(shape, fields(b), p);
   }
   for (std::size_t b = 0; b < kStageBlocks; ++b) {
@@ -255,7 +195,7 @@ struct StageState {
 // Advances kStageBlocks blocks from `index` on, all of whose coordinates are there and have finite gradients.
 template <class Shape>
 LO_INLINE void advanceWhole(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell,
-                            const FoldedCell<Shape>& folded, std::size_t index, Accumulators<Shape>& sums) {
+                            const T* bias, std::size_t index, Accumulators<Shape>& sums) {
   const std::size_t stride = static_cast<std::size_t>(task.config->fields()) * kBlock;
   const bool compact = task.compact.blocks != nullptr;
   StageState<Shape> wide;
@@ -264,7 +204,7 @@ LO_INLINE void advanceWhole(const AdvanceTask<T>& task, const Shape& shape, cons
     for (std::size_t b = 0; b < kStageBlocks; ++b) widenBlock(shape, task, index + b * kBlock, fields + b * stride);
   }
   StagePanel<Shape> panels[kStageBlocks];
-  runStages(task, shape, cell, folded,
+  runStages(task, shape, cell, bias,
             {fields, task.gradient + index, task.raw + index, shape.has(kAttention) ? task.rawAttention + index : nullptr},
             panels);
   for (std::size_t b = 0; b < kStageBlocks; ++b) addBlock(shape, fields + b * stride, panels[b], sums);
@@ -280,7 +220,7 @@ LO_INLINE void advanceWhole(const AdvanceTask<T>& task, const Shape& shape, cons
 // only what was advanced is taken back.
 template <class Shape>
 LO_NOINLINE void advancePart(const AdvanceTask<T>& task, const Shape& shape, const Cell<T>& cell,
-                             const FoldedCell<Shape>& folded, std::size_t index, std::size_t rest,
+                             const T* bias, std::size_t index, std::size_t rest,
                              Accumulators<Shape>& sums) {
   constexpr std::size_t together = kStageBlocks * kBlock;
   const int H = shape.hidden(), S = shape.timescales();
@@ -306,7 +246,7 @@ LO_NOINLINE void advancePart(const AdvanceTask<T>& task, const Shape& shape, con
     select_(Lanes::mask(finite[b]), g, P(T(0))).store(gradient + b * kBlock);
   }
   StagePanel<Shape> panels[kStageBlocks];
-  runStages(task, shape, cell, folded, {fields, gradient, raw, shape.has(kAttention) ? rawAttention : nullptr}, panels);
+  runStages(task, shape, cell, bias, {fields, gradient, raw, shape.has(kAttention) ? rawAttention : nullptr}, panels);
 
   const P zero(T(0));
   for (std::size_t b = 0; b < blocks; ++b) {
@@ -369,13 +309,14 @@ LO_INLINE bool isWhole(const AdvanceTask<T>& task, std::size_t index) {
 template <class Shape>
 void advanceChunk(const AdvanceTask<T>& task, const Shape& shape) {
   const Cell<T> cell = *task.cell;
-  const FoldedCell<Shape> folded(shape, cell, task.bias, task.meanLogRate);
+  T bias[3 * Shape::maxHidden];
+  foldBias(shape, cell, task.bias, task.meanLogRate, bias);
   Accumulators<Shape> sums(shape);
   for (std::size_t index = 0; index < task.count; index += kStageBlocks * kBlock) {
     if (isWhole(task, index)) {
-      advanceWhole(task, shape, cell, folded, index, sums);
+      advanceWhole(task, shape, cell, bias, index, sums);
     } else {
-      advancePart(task, shape, cell, folded, index, task.count - index, sums);
+      advancePart(task, shape, cell, bias, index, task.count - index, sums);
     }
   }
   double kept[Shape::maxInputs];

@@ -82,6 +82,10 @@ struct DynamicShape {
   LO_HD LO_INLINE constexpr bool has(unsigned flag) const { return (flags_ & flag) != 0; }
 };
 
+LO_INLINE DynamicShape dynamicShape(const Config& c) {
+  return DynamicShape{c.hidden, c.timescales, c.inputs(), c.flags};
+}
+
 // Meta-parameters of the parameter level in the number type of the computation. Matrices are row-major. V is the type of
 // the scalars.
 template <class T, class V = T>
@@ -101,6 +105,8 @@ struct Cell {
   V rateMomentum;  // γ_η
   V stepOffset;    // o
   V maxLogRate;
+  const T* foldedGates = nullptr;      // the first two with rows folded into others (folded_cell.h); null in lanes
+  const T* foldedCandidate = nullptr;
 };
 
 }  // namespace lo

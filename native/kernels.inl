@@ -26,10 +26,6 @@ struct RawSteps {
   }
 };
 
-LO_INLINE DynamicShape dynamicShape(const Config& c) {
-  return DynamicShape{c.hidden, c.timescales, inputCountOf(c.timescales, c.flags), c.flags};
-}
-
 // θ after the step, or `skipped` where the raw step marks a skipped coordinate.
 LO_INLINE P stepped(P theta, P raw, P factor, P decay, P skipped) {
   const P next = theta - fma_(raw, factor, decay * theta);

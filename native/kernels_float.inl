@@ -9,6 +9,7 @@
 #include "vec.h"
 #include "math_double.h"
 #include "vec_words.h"
+#include "folded_cell.h"
 #include "gru.h"
 #include "pack_group.h"
 

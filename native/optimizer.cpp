@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "folded_cell.h"
+
 namespace lo {
 
 namespace {
@@ -68,6 +70,15 @@ Optimizer<T>::Optimizer(const CellWeights& w, const Kernels<T>* kernels, unsigne
   cell_.rateMomentum = static_cast<T>(w.rateMomentum);
   cell_.stepOffset = static_cast<T>(w.stepOffset);
   cell_.maxLogRate = static_cast<T>(config_.maxLogLearningRate);
+  const DynamicShape shape = dynamicShape(config_);
+  const std::size_t rows = static_cast<std::size_t>(keptInputs(shape) + config_.hidden);
+  const std::size_t columns = static_cast<std::size_t>(config_.hidden);
+  foldedStorage_.resize(rows * 3 * columns);
+  T* const foldedCandidate = foldedStorage_.data() + rows * 2 * columns;
+  foldMatrix(shape, cell_.gates, 2 * config_.hidden, foldedStorage_.data());
+  foldMatrix(shape, cell_.candidate, config_.hidden, foldedCandidate);
+  cell_.foldedGates = foldedStorage_.data();
+  cell_.foldedCandidate = foldedCandidate;
 }
 
 template <class T>

@@ -97,6 +97,7 @@ class Optimizer {
   unsigned threads_;
   std::shared_ptr<ThreadPool> pool_;
   std::vector<T> cellStorage_;
+  std::vector<T> foldedStorage_;
   std::vector<T> initialHidden_;
   Cell<T> cell_{};
   std::vector<std::unique_ptr<Tensor>> tensors_;  // by handle; null once removed

@@ -52,6 +52,8 @@ export interface LineChart {
   /** Points at which y is not finite (on a log axis: not positive) are left out. */
   readonly series: readonly Series[];
   readonly logY: boolean;
+  /** Where the x axis is labelled; given, it is logarithmic and runs from the first to the last. Default: linear from 0. */
+  readonly xTicks?: readonly number[];
 }
 
 /** A package that draws charts is not installed. */
@@ -147,8 +149,15 @@ export function lineChartSpec(chart: LineChart): TopLevelSpec {
         field: 'x',
         type: 'quantitative',
         title: chart.xTitle,
-        scale: { nice: false, zero: true },
-        axis: { grid: false, tickCount: 8, format: ',d', labelFlush: false },
+        scale: chart.xTicks
+          ? { type: 'log', domain: [chart.xTicks[0], chart.xTicks[chart.xTicks.length - 1]], nice: false }
+          : { nice: false, zero: true },
+        axis: {
+          grid: false,
+          format: ',d',
+          labelFlush: false,
+          ...(chart.xTicks ? { values: [...chart.xTicks] } : { tickCount: 8 }),
+        },
       },
       y: {
         field: 'y',

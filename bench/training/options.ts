@@ -21,7 +21,8 @@ const HELP = `
 One step means model.trainOnBatch on tfjs-node: forward, backward and optimizer. Adam always takes part: every optimizer has a network of its own, with
 the same initial weights and the same batch, and they step in turns, learned, Adam, learned, Adam … The first --warm-up steps of everybody are
 not counted: the first allocates the state and takes seconds. Figures are medians over the rounds ± their median absolute deviation; the
-ratio is the median of the rounds' ratios.
+ratio is the median of the rounds' ratios. "CPU ratio" is that of processor time, which tells more while other programs run; GiB is the
+largest memory of the process.
 
 Networks: ${MODEL_NAMES.map((name) => `${name} (at least ${MODELS[name].smallest} pixels)`).join(', ')}.
 

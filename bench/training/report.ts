@@ -1,5 +1,4 @@
 import CliTable from 'cli-table3';
-import { MODELS } from '../../examples/imagenet/models/index';
 import { writeFileAtomic } from '../../lib/atomicFile';
 import { COLOURS, comparisonStyle, LEARNED_STYLE, lineChartSpec, renderChart } from '../../lib/experiments/chart';
 import type { LineChart, Series } from '../../lib/experiments/chart';
@@ -20,7 +19,9 @@ const TITLES = [
   '± MAD',
   'ratio',
   '± MAD',
-  'peak GiB',
+  'CPU ratio',
+  '± MAD',
+  'GiB',
 ];
 
 export function trainingTable(rows: readonly Row[]): string {
@@ -41,14 +42,12 @@ export function trainingTable(rows: readonly Row[]): string {
       r.adamMillisecondsMad.toFixed(0),
       `${r.ratio.toFixed(3)}×`,
       r.ratioMad.toFixed(3),
+      `${r.cpuRatio.toFixed(3)}×`,
+      r.cpuRatioMad.toFixed(3),
       r.peakGiB.toFixed(1),
     ]),
   );
   return table.toString();
-}
-
-function title(network: string): string {
-  return Object.hasOwn(MODELS, network) ? MODELS[network as keyof typeof MODELS].title : network;
 }
 
 /** The overhead against the batch size, a line for each network, size of images and optimizer. */
@@ -57,7 +56,7 @@ export function overheadChart(rows: readonly Row[]): LineChart {
   const optimizers = [...new Set(rows.map(({ optimizer }) => optimizer))];
   const nameOf = ({ network, size, optimizer }: Row): string =>
     [
-      title(network),
+      network,
       ...(sizes.length > 1 ? [`${size} pixels`] : []),
       ...(optimizers.length > 1 || optimizer !== LEARNED ? [optimizer] : []),
     ].join(', ');
@@ -80,6 +79,7 @@ export function overheadChart(rows: readonly Row[]): LineChart {
     series: [...lines, level(`aim: ${AIM.toFixed(2)}`, AIM, [3, 3]), level('Adam', 1, [])],
     logY: false,
     xTicks: ticks,
+    legendColumns: optimizers.length > 1 || sizes.length > 1 ? 2 : lines.length + 2,
   };
 }
 

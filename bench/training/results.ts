@@ -26,6 +26,11 @@ export interface Row extends Setting {
   /** Median of the rounds' ratios optimizer / Adam, and its median absolute deviation. */
   readonly ratio: number;
   readonly ratioMad: number;
+  /** The same of processor time, all threads together. */
+  readonly cpuMilliseconds: number;
+  readonly adamCpuMilliseconds: number;
+  readonly cpuRatio: number;
+  readonly cpuRatioMad: number;
   readonly rounds: number;
   /** The optimizer's first step, which allocates its state; it is in no median. */
   readonly firstMilliseconds: number;
@@ -55,6 +60,7 @@ export function rowOf(setting: Setting, timings: Timings, adam: Timings, facts: 
     );
   }
   const ratios = timings.rounds.map((time, round) => time / adam.rounds[round]);
+  const cpuRatios = timings.cpuRounds.map((time, round) => time / adam.cpuRounds[round]);
   return {
     ...setting,
     optimizer: timings.name,
@@ -65,6 +71,10 @@ export function rowOf(setting: Setting, timings: Timings, adam: Timings, facts: 
     adamMillisecondsMad: medianAbsoluteDeviation(adam.rounds),
     ratio: median(ratios),
     ratioMad: medianAbsoluteDeviation(ratios),
+    cpuMilliseconds: median(timings.cpuRounds),
+    adamCpuMilliseconds: median(adam.cpuRounds),
+    cpuRatio: median(cpuRatios),
+    cpuRatioMad: medianAbsoluteDeviation(cpuRatios),
     rounds: timings.rounds.length,
     firstMilliseconds: timings.firstMilliseconds,
     loss: timings.loss,

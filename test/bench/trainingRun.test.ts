@@ -146,12 +146,7 @@ describe('the report', () => {
 
   it('draws a line for each network against the batch size, beside the aim', () => {
     const { series, xTicks } = overheadChart([...rows, row({ network: 'inceptionv3', ratio: 1.2 })]);
-    expect(series.map(({ name }) => name)).toEqual([
-      'two stages of ResNet V2, 8 filters wide: for a first try',
-      'Inception V3',
-      'aim: 1.10',
-      'Adam',
-    ]);
+    expect(series.map(({ name }) => name)).toEqual(['tiny-resnetv2', 'inceptionv3', 'aim: 1.10', 'Adam']);
     expect(series[0].points).toEqual([
       { x: 1, y: 1.5 },
       { x: 16, y: 1.05 },

@@ -17,7 +17,8 @@ function stub(times: Readonly<Record<string, readonly number[]>>, loss = (_step:
       },
     };
   });
-  return { contestants, order, now: () => clock };
+  // Two threads that are always busy.
+  return { contestants, order, now: () => clock, cpu: () => 2 * clock };
 }
 
 const FACTS = { parameters: 10, tensors: 2, movedTensors: 2, peakGiB: 1 };
@@ -31,11 +32,11 @@ describe('turns of a training step', () => {
   });
 
   it('leave the first steps out of the rounds, and keep the first one by itself', async () => {
-    const { contestants, now } = stub({ learned: [900, 50, 3, 4], adam: [80, 40, 2, 1] });
-    const timings = await takeTurns(contestants, { rounds: 2, warmUp: 2, now });
+    const { contestants, now, cpu } = stub({ learned: [900, 50, 3, 4], adam: [80, 40, 2, 1] });
+    const timings = await takeTurns(contestants, { rounds: 2, warmUp: 2, now, cpu });
     expect(timings).toMatchObject([
-      { name: 'learned', rounds: [3, 4], firstMilliseconds: 900 },
-      { name: 'adam', rounds: [2, 1], firstMilliseconds: 80 },
+      { name: 'learned', rounds: [3, 4], cpuRounds: [6, 8], firstMilliseconds: 900 },
+      { name: 'adam', rounds: [2, 1], cpuRounds: [4, 2], firstMilliseconds: 80 },
     ]);
   });
 
@@ -67,7 +68,10 @@ describe('turns of a training step', () => {
 });
 
 describe('a row', () => {
-  const timings = (name: string, rounds: readonly number[]) => ({ name, rounds, firstMilliseconds: 99, loss: 1 });
+  const timings = (name: string, rounds: readonly number[]) => ({
+    ...{ name, rounds, firstMilliseconds: 99, loss: 1 },
+    cpuRounds: rounds.map((time) => 3 * time),
+  });
 
   it('has the median of the ratios of the rounds, not the ratio of the medians', () => {
     // Ratios 2, 1.5, 1.1; the medians, 20 and 10, have a ratio of 2.
@@ -75,6 +79,7 @@ describe('a row', () => {
     expect(row).toMatchObject({ optimizer: 'learned', milliseconds: 20, adamMilliseconds: 10, ratio: 1.5, rounds: 3 });
     expect(row.ratioMad).toBeCloseTo(0.4, 12);
     expect(row.millisecondsMad).toBe(5);
+    expect(row).toMatchObject({ cpuMilliseconds: 60, adamCpuMilliseconds: 30, cpuRatio: 1.5 });
   });
 
   it('is refused for optimizers that were not timed in the same rounds', () => {

@@ -16,6 +16,7 @@ const FINAL_STEPS = 50;
 const WARM_UP = 3;
 /** Points of a curve: each is the mean (of times the median) of so many of the steps. */
 const CURVE_POINTS = 100;
+const LEGEND_COLUMNS = 4;
 
 /** What a run came to. */
 export interface Summary {
@@ -64,11 +65,11 @@ export function summaries({ runs }: Comparison): Summary[] {
 }
 
 export function summaryTable(comparison: Comparison): Table {
-  const { evaluationImages } = comparison.settings;
+  const { evaluationImages, steps } = comparison.settings;
   return {
     columns: columns(
       'network, optimizer',
-      `loss of the last ${FINAL_STEPS} steps`,
+      `loss of the last ${Math.min(FINAL_STEPS, steps)} steps`,
       'held-out loss',
       `accuracy on ${evaluationImages}`,
       'ms per step',
@@ -121,6 +122,7 @@ export function chartsOf(network: RunRecord['network'], { settings, runs }: Comp
       yTitle: 'Cross-entropy, nats (log scale)',
       series: seriesOf(own, ({ losses }) => curve(losses, steps, mean)),
       logY: true,
+      legendColumns: LEGEND_COLUMNS,
     },
     'step-time': {
       title: `${title}: time of a training step`,
@@ -130,6 +132,7 @@ export function chartsOf(network: RunRecord['network'], { settings, runs }: Comp
       // The first step allocates the state: it would leave the others no height.
       series: seriesOf(own, ({ stepMs }) => curve(stepMs, steps, median).filter(({ x }) => x > WARM_UP)),
       logY: false,
+      legendColumns: LEGEND_COLUMNS,
     },
   };
 }

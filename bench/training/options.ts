@@ -28,8 +28,8 @@ Networks: ${MODEL_NAMES.map((name) => `${name} (at least ${MODELS[name].smallest
 
 Optimizers: ${LEARNED} is the default preset, ${LEARNED}:NAME another; ${SWITCH_NAMES.map((name) => `+${name}`).join(' and ')} behind it turn options on, as in ${LEARNED}+zeroCopy.
 
-Results are checked: losses must be finite, at least one tensor must have moved (how many did is in the JSON: with one value per channel, batch
-normalisation leaves nothing to learn from, as in Inception V3 with one image of 75 pixels), and no step may leave tensors behind.
+Results are checked: losses and parameters must be finite, at least one tensor must have moved (how many did is in the JSON), and no timed step may leave
+tensors behind.
 
 Every network and batch size is measured in a process of its own, batch sizes from the smallest up; where one fails, for want of memory or otherwise, the larger
 ones of the network are left out. With --json a row is written as soon as it is measured, and one that is there with at least --steps rounds is

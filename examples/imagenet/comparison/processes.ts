@@ -13,7 +13,8 @@ const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
 export function runInProcess(job: Job, signal: AbortSignal, onStep: (report: StepReport) => void): Promise<RunRecord> {
   signal.throwIfAborted();
   const child = spawn(process.execPath, ['--import', 'tsx', CHILD, JSON.stringify(job)], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // What TensorFlow prints is no result: with --json the output is one document.
+    stdio: ['ignore', 2, 2, 'ipc'],
     serialization: 'advanced',
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' },
   });

@@ -42,6 +42,8 @@ export interface RunRecord extends Contender {
   readonly peakGiB: number;
   /** TensorFlow.js and its library. */
   readonly backend: string;
+  /** Processor and number of cores: times of runs on different machines are no comparison. */
+  readonly machine: string;
 }
 
 export interface Comparison {

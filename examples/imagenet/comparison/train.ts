@@ -1,3 +1,4 @@
+import { availableParallelism, cpus } from 'node:os';
 import { setImmediate as eventLoop } from 'node:timers/promises';
 import type { Tensor } from '@tensorflow/tfjs';
 import { loadBackend } from '../../../lib/tfjs/backend';
@@ -92,6 +93,7 @@ export async function trainContender(job: Job, onStep: (report: StepReport) => v
       evaluation: divergedAt === null ? await tested() : null,
       peakGiB: Number((process.resourceUsage().maxRSS / 2 ** 20).toFixed(2)),
       backend: description,
+      machine: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${availableParallelism()} cores`,
     };
   } finally {
     await pool.close();

@@ -31,6 +31,7 @@ const record = (contender: Contender, values: Partial<RunRecord> = {}): RunRecor
   evaluation: { loss: 0.7, top1: 0.5, top5: 1, images: 2 },
   peakGiB: 1,
   backend: 'b',
+  machine: 'm',
   ...values,
 });
 const DIVERGED = record(FAST_ADAM, { losses: [2, NaN], stepMs: [9, 8], divergedAt: 2, evaluation: null });

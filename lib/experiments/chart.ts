@@ -52,6 +52,10 @@ export interface LineChart {
   /** Points at which y is not finite (on a log axis: not positive) are left out. */
   readonly series: readonly Series[];
   readonly logY: boolean;
+  /** Where the x axis is labelled; given, it is logarithmic and runs from the first to the last. Default: linear from 0. */
+  readonly xTicks?: readonly number[];
+  /** Entries of the legend side by side; the others go into further rows. Default: all in one row. */
+  readonly legendColumns?: number;
 }
 
 /** A package that draws charts is not installed. */
@@ -65,6 +69,8 @@ const FONT = 'Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sa
 const INK = '#1f2328';
 const MUTED = '#57606a';
 const GRID = '#e6e8eb';
+/** Height of one more row of the legend, pixels. */
+const LEGEND_ROW = 22;
 
 /** The one look of all figures. */
 const CONFIG = {
@@ -130,7 +136,9 @@ export function lineChartSpec(chart: LineChart): TopLevelSpec {
   const names = chart.series.map(({ name }) => name);
   const styles = chart.series.map(({ style }) => style);
   const ticks = decades(rows.map(({ y }) => y));
-  const legend = { symbolType: 'stroke' as const };
+  const { legendColumns = names.length } = chart;
+  const legend = { symbolType: 'stroke' as const, columns: legendColumns };
+  const legendRows = Math.max(1, Math.ceil(names.length / legendColumns));
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
     description: `${chart.title}. ${chart.subtitle}`,
@@ -139,7 +147,7 @@ export function lineChartSpec(chart: LineChart): TopLevelSpec {
     height: 400,
     // Fixed margins: without a canvas Vega only estimates text widths, and its automatic margins come out too wide.
     autosize: { type: 'none' },
-    padding: { left: 94, right: 28, top: 104, bottom: 64 },
+    padding: { left: 94, right: 28, top: 104 + LEGEND_ROW * (legendRows - 1), bottom: 64 },
     data: { values: rows },
     mark: { type: 'line', interpolate: 'linear', clip: true, strokeCap: 'butt', strokeJoin: 'round' },
     encoding: {
@@ -147,8 +155,15 @@ export function lineChartSpec(chart: LineChart): TopLevelSpec {
         field: 'x',
         type: 'quantitative',
         title: chart.xTitle,
-        scale: { nice: false, zero: true },
-        axis: { grid: false, tickCount: 8, format: ',d', labelFlush: false },
+        scale: chart.xTicks
+          ? { type: 'log', domain: [chart.xTicks[0], chart.xTicks[chart.xTicks.length - 1]], nice: false }
+          : { nice: false, zero: true },
+        axis: {
+          grid: false,
+          format: ',d',
+          labelFlush: false,
+          ...(chart.xTicks ? { values: [...chart.xTicks] } : { tickCount: 8 }),
+        },
       },
       y: {
         field: 'y',

@@ -47,6 +47,24 @@ describe('charts', () => {
     expect(values.filter((row) => row.series === 'second').map((row) => row.x)).toEqual([0, 5]);
   });
 
+  it('have a logarithmic x axis, labelled as asked', async () => {
+    const series = [{ ...chart.series[0], points: [1, 4, 16].map((x) => ({ x, y: 1 + 1 / x })) }];
+    const { svg } = await renderChart(lineChartSpec({ ...chart, series, logY: false, xTicks: [1, 4, 16] }));
+    // Places of the labels: as far from 1 to 4 as from 4 to 16.
+    const [one, four, sixteen] = ['1', '4', '16'].map((label) => {
+      const text = new RegExp(`transform="translate\\(([\\d.]+),[\\d.]+\\)"[^>]*>${label}</text>`).exec(svg);
+      return Number(text![1]);
+    });
+    expect(sixteen - four).toBeCloseTo(four - one, 3);
+    expect(four - one).toBeGreaterThan(300);
+  });
+
+  it('are taller by further rows of the legend', () => {
+    const top = (legendColumns?: number) =>
+      (lineChartSpec({ ...chart, legendColumns }) as { padding: { top: number } }).padding.top;
+    expect([top(2), top(1)]).toEqual([top(), top() + 22]);
+  });
+
   it('draw even when nothing can be shown', async () => {
     const diverged = { ...chart, series: [{ ...chart.series[0], points: [{ x: 0, y: NaN }] }] };
     expect((await renderChart(lineChartSpec(diverged))).svg).toContain('</svg>');

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { CommanderError } from 'commander';
 import type { Context } from '../../../lib/cli/context';
 import { EXIT, exitCodeOf, Interrupted, UsageError } from '../../../lib/cli/exit';
 import { note, printJson, printLine } from '../../../lib/cli/output';
 import { createProgress } from '../../../lib/cli/progress';
 import { loadBackend } from '../../../lib/tfjs/backend';
+import { fingerprint } from '../data/fingerprint';
 import { LayoutError, openSource } from '../data/source';
 import type { ImageSource } from '../data/source';
 import { MODELS } from '../models/index';
@@ -43,16 +43,6 @@ function printResult(result: SessionResult, context: Context, out: string): void
   }
   if (skipped > 0) say('left out', `${skipped} damaged images`);
   say('run', out);
-}
-
-/** Tells data sets apart by their classes and labels, wherever they lie. */
-function fingerprint({ classes, train }: ImageSource): string {
-  const { buffer, byteOffset, byteLength } = train.labels;
-  return createHash('sha256')
-    .update(JSON.stringify(classes))
-    .update(new Uint8Array(buffer, byteOffset, byteLength))
-    .digest('hex')
-    .slice(0, 16);
 }
 
 function identityOf(options: TrainOptions, source: ImageSource, size: number, augmentation: string): RunIdentity {

@@ -1,0 +1,65 @@
+/** `npm run bench:training`: a whole training step of image networks, learned optimizer beside Adam. */
+import { CommanderError } from 'commander';
+import { cpus, totalmem } from 'node:os';
+import { EXIT, Interrupted } from '../lib/cli/exit';
+import { requireChartPackages } from '../lib/experiments/chart';
+import { info } from '../lib/index';
+import { loadBackend } from '../lib/tfjs/backend';
+import { parseOptions } from './training/options';
+import type { Options } from './training/options';
+import { runJob } from './training/processes';
+import { trainingTable, writePicture } from './training/report';
+import { readResults, writeResults } from './training/results';
+import type { Machine } from './training/results';
+import { measureAll } from './training/run';
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+function describeMachine(): Machine {
+  const { isa, build } = info();
+  return {
+    platform: `${process.platform}-${process.arch}`,
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+    isa,
+    build,
+  };
+}
+
+async function measure(options: Options, signal: AbortSignal): Promise<number> {
+  const { json, picture } = options;
+  if (picture !== undefined) await requireChartPackages();
+  const { description } = await loadBackend('node');
+  const known = readResults(json, describeMachine(), description);
+  const { results, failed } = await measureAll(options, known, {
+    runJob: (job, onMessage) => runJob(job, signal, onMessage),
+    signal,
+    save: (current) => json !== undefined && writeResults(json, current),
+    say,
+  });
+  if (results.rows.length > 0) console.log(trainingTable(results.rows));
+  console.log(
+    `${description}; ${Object.entries(results.machine)
+      .map(([key, value]) => `${key} ${value}`)
+      .join(', ')}`,
+  );
+  for (const text of failed) console.log(`failed: ${text}`);
+  if (picture !== undefined) await writePicture(picture, results.rows);
+  return failed.length > 0 ? EXIT.failure : EXIT.success;
+}
+
+async function main(): Promise<number> {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort(new Interrupted('interrupted; rows that were measured are kept')));
+  try {
+    return await measure(parseOptions(process.argv.slice(2)), controller.signal);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.success : EXIT.usage;
+    say(`bench:training: ${(error as Error).message}`);
+    return error instanceof Interrupted ? EXIT.interrupted : EXIT.failure;
+  }
+}
+
+process.exitCode = await main();

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 
 interface Outcome {
   readonly garbagePerStep: number;
-  readonly heapGrowth: number;
-  readonly residentGrowth: number;
+  readonly heapGrowth: readonly number[];
+  readonly residentGrowth: readonly number[];
 }
 
 /** So large a young generation that nothing is collected while garbage is counted. */
@@ -25,11 +25,11 @@ async function run(tensors: number, steps: number, flags: readonly string[]): Pr
 }
 
 describe('steps of the same tensors', { timeout: 120_000 }, () => {
-  it('keep no memory: heap and process are as large after 10,000 of them', async () => {
+  it('keep no memory: heap and process do not grow steadily over 10,000 of them', async () => {
     const { heapGrowth, residentGrowth } = await run(100, 10_000, []);
-    // Had every step kept 64 bytes, both would have grown by 640,000.
-    expect(heapGrowth).toBeLessThan(500e3);
-    expect(residentGrowth).toBeLessThan(500e3);
+    // Had every step kept 64 bytes, both would have grown by 128,000 in every fifth; what V8 takes for itself it takes once.
+    expect(Math.min(...heapGrowth)).toBeLessThan(100e3);
+    expect(Math.min(...residentGrowth)).toBeLessThan(100e3);
   });
 
   it('leave the same few objects behind however many tensors there are: the report and the like', async () => {

@@ -1,6 +1,6 @@
 // Steps a model of many small tensors for long: `steadyStateRun.ts TENSORS STEPS`, with --expose-gc. Prints, as JSON, the
-// bytes of JavaScript garbage that a step makes, and how much the heap and the resident memory of the process grew over all
-// steps.
+// bytes of JavaScript garbage that a step makes, and how much the heap and the resident memory of the process grew in each
+// fifth of the steps.
 import { setTimeout as pause } from 'node:timers/promises';
 import { createOptimizer } from '../../lib/index';
 import { createRandom } from '../../lib/random';
@@ -40,9 +40,14 @@ async function settled(): Promise<NodeJS.MemoryUsage> {
   }
   return process.memoryUsage();
 }
-const start = await settled();
-run(steps);
-const end = await settled();
-process.stdout.write(
-  JSON.stringify({ garbagePerStep, heapGrowth: end.heapUsed - start.heapUsed, residentGrowth: end.rss - start.rss }),
-);
+const heapGrowth: number[] = [];
+const residentGrowth: number[] = [];
+let before = await settled();
+for (let fifth = 0; fifth < 5; fifth++) {
+  run(steps / 5);
+  const after = await settled();
+  heapGrowth.push(after.heapUsed - before.heapUsed);
+  residentGrowth.push(after.rss - before.rss);
+  before = after;
+}
+process.stdout.write(JSON.stringify({ garbagePerStep, heapGrowth, residentGrowth }));

@@ -200,16 +200,7 @@ struct Reg {
   static LO_INLINE V select(M m, V a, V b) { return vbslq_f32(m, a, b); }
   static LO_INLINE M both(M a, M b) { return vandq_u32(a, b); }
   static LO_INLINE unsigned bits(M m) {
-    const uint32x4_t lane = {1, 2, 4, 8  static LO_INLINE V bitsFromOne(V x) {
-    return vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_f32(x), vdupq_n_s32(0x3f800000)));
-  }
-  static LO_INLINE V floatFromOne(V d) {
-    return vreinterpretq_f32_s32(vaddq_s32(vcvtnq_s32_f32(d), vdupq_n_s32(0x3f800000)));
-  }
-  static LO_INLINE V powerOfTwoBelow(V x) {
-    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), vdupq_n_u32(0x7f800000u)));
-  }
-};
+    const uint32x4_t lane = {1, 2, 4, 8};
     return vaddvq_u32(vandq_u32(m, lane));
   }
   static LO_INLINE M fromBits(unsigned b) {
@@ -225,6 +216,15 @@ struct Reg {
   static LO_INLINE V scaleByPowerOfTwo(V x, V n) {
     const int32x4_t p = vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23);
     return vmulq_f32(x, vreinterpretq_f32_s32(p));
+  }
+  static LO_INLINE V bitsFromOne(V x) {
+    return vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_f32(x), vdupq_n_s32(0x3f800000)));
+  }
+  static LO_INLINE V floatFromOne(V d) {
+    return vreinterpretq_f32_s32(vaddq_s32(vcvtnq_s32_f32(d), vdupq_n_s32(0x3f800000)));
+  }
+  static LO_INLINE V powerOfTwoBelow(V x) {
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x), vdupq_n_u32(0x7f800000u)));
   }
 };
 

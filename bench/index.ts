@@ -1,11 +1,10 @@
 /** `npm run bench`: one optimizer step beside Adam of TensorFlow.js, and by size. */
 import { writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
-import { info } from '../lib/index';
 import { loadBackend } from '../lib/tfjs/backend';
 import type { BackendName } from '../lib/tfjs/backend';
 import { readOptions } from './options';
 import type { Options } from './options';
+import { describeMachine } from './machine';
 import { nameOf, pinTo, runJob } from './processes';
 import type { Overhead } from './overhead';
 import type { Message, Row } from './results';
@@ -29,19 +28,6 @@ interface Results {
 const BACKENDS: readonly BackendName[] = ['node', 'wasm', 'cpu'];
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
-
-function describeMachine(): Results['machine'] {
-  const { isa, build } = info();
-  return {
-    platform: `${process.platform}-${process.arch}`,
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    node: process.version,
-    isa,
-    build,
-  };
-}
 
 /** The backends that can be loaded; says why the others cannot. */
 async function installed(wanted: readonly BackendName[]): Promise<BackendName[]> {

@@ -1,32 +1,17 @@
 /** `npm run bench:training`: a whole training step of image networks, learned optimizer beside Adam. */
 import { CommanderError } from 'commander';
-import { cpus, totalmem } from 'node:os';
 import { EXIT, Interrupted } from '../lib/cli/exit';
 import { requireChartPackages } from '../lib/experiments/chart';
-import { info } from '../lib/index';
 import { loadBackend } from '../lib/tfjs/backend';
+import { describeMachine } from './machine';
 import { parseOptions } from './training/options';
 import type { Options } from './training/options';
 import { runJob } from './training/processes';
 import { trainingTable, writePicture } from './training/report';
 import { readResults, writeResults } from './training/results';
-import type { Machine } from './training/results';
 import { measureAll } from './training/run';
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
-
-function describeMachine(): Machine {
-  const { isa, build } = info();
-  return {
-    platform: `${process.platform}-${process.arch}`,
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    node: process.version,
-    isa,
-    build,
-  };
-}
 
 async function measure(options: Options, signal: AbortSignal): Promise<number> {
   const { json, picture } = options;

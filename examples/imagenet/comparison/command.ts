@@ -1,6 +1,5 @@
-import { CommanderError } from 'commander';
 import type { Context } from '../../../lib/cli/context';
-import { EXIT, exitCodeOf, Interrupted, UsageError } from '../../../lib/cli/exit';
+import { Interrupted, UsageError } from '../../../lib/cli/exit';
 import { note, printJson, printLine, tableText } from '../../../lib/cli/output';
 import { createProgress } from '../../../lib/cli/progress';
 import { requireChartPackages } from '../../../lib/experiments/chart';
@@ -8,6 +7,7 @@ import { formatLoss } from '../../../lib/experiments/format';
 import { fingerprint } from '../data/fingerprint';
 import { LayoutError, openSource } from '../data/source';
 import type { ImageSource } from '../data/source';
+import { runScript } from '../runScript';
 import { checkSize, createCommand } from './options';
 import type { CompareOptions } from './options';
 import { runInProcess } from './processes';
@@ -75,19 +75,6 @@ export async function runCompare(
   context: Context,
   runJob: RunJob = runInProcess,
 ): Promise<number> {
-  const { streams } = context;
-  try {
-    await createCommand(streams)
-      .action((options: CompareOptions) => compare(options, context, runJob))
-      .parseAsync(args, { from: 'user' });
-    return EXIT.success;
-  } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.success;
-    const { name, message } = error as Error;
-    const code = error instanceof CommanderError ? EXIT.usage : exitCodeOf(error);
-    if (args.includes('--json')) printJson(streams, { error: { name, message, exitCode: code } });
-    // commander has already written its own messages.
-    if (!(error instanceof CommanderError)) note(streams, `compare.ts: ${message}`);
-    return code;
-  }
+  const command = createCommand(context.streams).action((options: CompareOptions) => compare(options, context, runJob));
+  return runScript('compare.ts', command, args, context.streams);
 }

@@ -1,12 +1,12 @@
-import { CommanderError } from 'commander';
 import type { Context } from '../../../lib/cli/context';
-import { EXIT, exitCodeOf, Interrupted, UsageError } from '../../../lib/cli/exit';
+import { Interrupted, UsageError } from '../../../lib/cli/exit';
 import { note, printJson, printLine } from '../../../lib/cli/output';
 import { createProgress } from '../../../lib/cli/progress';
 import { loadBackend } from '../../../lib/tfjs/backend';
 import { fingerprint } from '../data/fingerprint';
 import { LayoutError, openSource } from '../data/source';
 import type { ImageSource } from '../data/source';
+import { runScript } from '../runScript';
 import { MODELS } from '../models/index';
 import { CheckpointMismatch } from './checkpoint';
 import type { RunIdentity } from './checkpoint';
@@ -121,19 +121,6 @@ async function train(options: TrainOptions, context: Context): Promise<void> {
  * @returns the exit code; what went wrong has been written
  */
 export async function runCommand(args: readonly string[], context: Context): Promise<number> {
-  const { streams } = context;
-  try {
-    await createCommand(streams)
-      .action((options: TrainOptions) => train(options, context))
-      .parseAsync(args, { from: 'user' });
-    return EXIT.success;
-  } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.success;
-    const { name, message } = error as Error;
-    const code = error instanceof CommanderError ? EXIT.usage : exitCodeOf(error);
-    if (args.includes('--json')) printJson(streams, { error: { name, message, exitCode: code } });
-    // commander has already written its own messages.
-    if (!(error instanceof CommanderError)) note(streams, `train.ts: ${message}`);
-    return code;
-  }
+  const command = createCommand(context.streams).action((options: TrainOptions) => train(options, context));
+  return runScript('train.ts', command, args, context.streams);
 }

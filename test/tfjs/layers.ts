@@ -10,6 +10,19 @@ import { values, withLookahead } from './contract';
 
 const IMAGES = 512;
 
+/** Weights of a model from a seed, normal with standard deviation 0.2. */
+export function setNormalWeights(tf: TensorFlow, model: LayersModel): void {
+  const random = createRandom(1);
+  const weights = model.getWeights().map((w) =>
+    tf.tensor(
+      Float32Array.from({ length: w.size }, () => 0.2 * random.normal()),
+      w.shape,
+    ),
+  );
+  model.setWeights(weights);
+  tf.dispose(weights);
+}
+
 /** What tf.layers models need of an optimizer: compile, fit, save, reload, frozen layers. */
 export function layersContract(tf: TensorFlow): void {
   const images = slice(loadDigits(), 0, IMAGES);
@@ -23,15 +36,7 @@ export function layersContract(tf: TensorFlow): void {
         tf.layers.dense({ units: 10, activation: 'softmax' }),
       ],
     });
-    const random = createRandom(1);
-    const weights = model.getWeights().map((w) =>
-      tf.tensor(
-        Float32Array.from({ length: w.size }, () => 0.2 * random.normal()),
-        w.shape,
-      ),
-    );
-    model.setWeights(weights);
-    tf.dispose(weights);
+    setNormalWeights(tf, model);
     return model;
   }
 

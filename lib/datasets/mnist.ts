@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { downloadFile, DownloadError, sha256OfFile, type DownloadProgress } from './download';
+import { sha256OfFile } from '../sha256';
+import { downloadFile, DownloadError, type DownloadProgress } from './download';
 import { IdxFormatError } from './idx';
 import { readIdxPair } from './idxPair';
 import { slice, type ImageDataset, type LabelledImages } from './images';

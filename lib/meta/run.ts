@@ -1,11 +1,12 @@
 import { withoutDefaultActivations } from '../optimizer/architecture';
-import { saveWeights } from '../optimizer/weights';
+import { createWeights, saveWeights } from '../optimizer/weights';
 import type { Weights } from '../optimizer/weights';
+import { sha256OfFile } from '../sha256';
 import { saveCheckpoint } from './checkpoint';
 import { totalIterations, weightsArchitecture, weightsSchedule } from './config';
 import type { MetaTrainingConfig } from './config';
 import { EventFile } from './eventFile';
-import { unflatten } from './flat';
+import { flatten, unflatten } from './flat';
 import { RunFolder } from './runFolder';
 import type { LogEntry, Validation, ValidationEntry } from './runLog';
 import { metaTrain } from './trainer';
@@ -15,6 +16,11 @@ export interface RunOptions {
   readonly folder: string;
   /** Of a new run, which needs one. A resumed run has that of its folder. */
   readonly config?: MetaTrainingConfig;
+  /**
+   * Where the meta-parameters of a new run begin; default: at random, by the configuration's seed. Shapes must be those of the
+   * configuration's architecture; activations, bounds and schedule may differ. A resumed run has that of its folder.
+   */
+  readonly start?: Weights;
   readonly resume: boolean;
   readonly threads: number;
   /**
@@ -43,12 +49,19 @@ export interface RunResult {
   readonly bestScore?: number;
 }
 
+/** What the provenance says of the weights that a run began with. */
+interface Start {
+  readonly name: string;
+  /** Hexadecimal, of the file in the run's folder. */
+  readonly sha256: string;
+}
+
 /** Weights of a run as they are written to files. */
-function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration: number): Weights {
+function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration: number, start?: Start): Weights {
   return unflatten(weightsArchitecture(config), average, {
     name: config.name ?? `iteration-${iteration}`,
     description: config.description ?? `Meta-trained on the corpus "${config.corpus}".`,
-    provenance: JSON.stringify({ iteration, config }, withoutDefaultActivations),
+    provenance: JSON.stringify({ iteration, config, start }, withoutDefaultActivations),
     initialLearningRate: 1e-3,
     ...weightsSchedule(config),
   });
@@ -90,10 +103,22 @@ function curvesOf({
   return curves;
 }
 
-function openRun({ folder, config, resume, logEvery, snapshotEvery, validate }: RunOptions): RunFolder {
+/** @throws {RangeError} if the weights do not have the shapes of the configuration's architecture */
+export function checkStart({ architecture }: MetaTrainingConfig, start: Weights): void {
+  try {
+    createWeights(architecture, start.tensors, start.metadata);
+  } catch (error) {
+    throw new RangeError(
+      `start: expected weights that suit the configuration's architecture, but ${(error as Error).message}`,
+    );
+  }
+}
+
+function openRun({ folder, config, start, resume, logEvery, snapshotEvery, validate }: RunOptions): RunFolder {
   if (!resume) {
     if (!config) throw new RangeError('config: expected the configuration of the new run, got none');
-    return RunFolder.create(folder, config, { logEvery, snapshotEvery, validation: validate !== undefined });
+    if (start) checkStart(config, start);
+    return RunFolder.create(folder, config, { logEvery, snapshotEvery, validation: validate !== undefined }, start);
   }
   const run = RunFolder.resume(folder);
   if (run.settings.validation && !validate) {
@@ -142,12 +167,15 @@ class Judge {
  * Meta-trains in a folder that holds everything the run leaves: configuration, log, checkpoint, snapshots, and at the end
  * the last and the best weights. A run that was killed at any moment is resumed from its last checkpoint, or from its
  * beginning, and gives the same weights as an uninterrupted one; when the signal aborts it, it writes a checkpoint first.
- * @throws {RangeError} if the folder holds a run and `resume` is false, or none and it is true; the signal's reason
+ * @throws {RangeError} if the folder holds a run and `resume` is false, or none and it is true, or if `start` has other shapes
+ *   than the configuration's architecture; the signal's reason
  */
 export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
   const run = openRun(options);
   const { config, checkpoint: resume } = run;
   const { logEvery, snapshotEvery } = run.settings;
+  const startWeights = run.readStart();
+  const start = startWeights && { name: startWeights.metadata.name, sha256: await sha256OfFile(run.file('start')) };
   const iterations = totalIterations(config);
   const since = new Accumulator();
   const events = new EventFile(run.file('events'));
@@ -159,6 +187,7 @@ export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
   let lastCheckpoint = performance.now();
   const average = await metaTrain({
     config,
+    start: startWeights && flatten(startWeights),
     resume,
     threads: options.threads,
     async onProgress(progress) {
@@ -167,7 +196,7 @@ export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
       const isLast = iteration === iterations;
       const isLogged = iteration % logEvery === 0 || isLast;
       const snapshot = isLogged && isSnapshot(iteration);
-      if (snapshot) run.saveSnapshot(iteration, weightsOf(config, progress.average, iteration));
+      if (snapshot) run.saveSnapshot(iteration, weightsOf(config, progress.average, iteration, start));
       if (isLogged) {
         const entry: LogEntry = {
           ...{ iteration, phase, seconds, innerSteps, rate, gradientNorm, longestHorizon },
@@ -188,7 +217,7 @@ export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
       if (snapshot) await judge.judge([iteration]);
     },
   });
-  const weights = weightsOf(config, average, iterations);
+  const weights = weightsOf(config, average, iterations, start);
   saveWeights(run.file('final'), weights);
   const chosen = judge.best();
   const best = chosen ? run.readSnapshot(chosen.iteration) : weights;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomicFile';
 import { readWeights, saveWeights } from '../optimizer/weights';
@@ -13,6 +13,7 @@ import { iterationsBefore } from './trainer';
 /** Names in a run's folder. */
 export const RUN_FILES = {
   config: 'config.json',
+  start: 'start.safetensors',
   settings: 'run.json',
   log: 'log.jsonl',
   events: 'events',
@@ -53,8 +54,11 @@ export class RunFolder {
     return existsSync(join(path, RUN_FILES.config));
   }
 
-  /** @throws {RangeError} if the folder holds a run */
-  static create(path: string, config: MetaTrainingConfig, settings: RunSettings): RunFolder {
+  /**
+   * @param start meta-parameters that the run begins with, kept in the folder
+   * @throws {RangeError} if the folder holds a run
+   */
+  static create(path: string, config: MetaTrainingConfig, settings: RunSettings, start?: Weights): RunFolder {
     if (RunFolder.holdsRun(path)) {
       throw new RangeError(`folder: expected one without a run, but ${path} holds one; resume it or choose another`);
     }
@@ -62,6 +66,9 @@ export class RunFolder {
     const write = (name: string, value: unknown): void =>
       writeFileAtomic(join(path, name), Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
     write(RUN_FILES.settings, settings);
+    // A run that ended before it had a configuration may have left one.
+    rmSync(join(path, RUN_FILES.start), { force: true });
+    if (start) saveWeights(join(path, RUN_FILES.start), start);
     // The configuration makes it a run, so it comes last.
     write(RUN_FILES.config, config);
     return new RunFolder(path, config, settings, undefined);
@@ -82,6 +89,11 @@ export class RunFolder {
 
   file(name: keyof typeof RUN_FILES): string {
     return join(this.path, RUN_FILES[name]);
+  }
+
+  /** What the run began with; undefined: with nothing. */
+  readStart(): Weights | undefined {
+    return existsSync(this.file('start')) ? readWeights(this.file('start')) : undefined;
   }
 
   private snapshotFile(iteration: number): string {

@@ -48,6 +48,10 @@ describe('meta-train', { timeout: 240_000 }, () => {
   it.each([
     [['--resume', '--out', join(dir, 'none')], /--resume: .*none holds no run/],
     [['--resume', '--no-validation'], /--no-validation: expected none with --resume/],
+    [['--resume', '--start', 'hrnn-3'], /--start: expected none with --resume/],
+    [['--start', 'hrnn-9'], /--start hrnn-9: preset: expected one of .*hrnn-3/],
+    [['--start', join(dir, 'none.safetensors')], /--start .*none.safetensors: /],
+    [['--preset', 'paper', '--start', 'hrnn-3'], /--start hrnn-3: .*architecture/],
     [['--resume', '--seed', '3'], /--seed: expected none with --resume/],
     [['--corpus', 'none'], /--corpus none: expected --problems/],
     [['--problems', join(dir, 'none.mjs')], /--problems: .*none\.mjs does not exist/],

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,10 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint } from '../../lib/meta/checkpoint';
+import { flatten } from '../../lib/meta/flat';
 import { runMetaTraining } from '../../lib/meta/run';
 import type { RunOptions } from '../../lib/meta/run';
 import { RUN_FILES } from '../../lib/meta/runFolder';
 import { RunLog } from '../../lib/meta/runLog';
+import { readWeights } from '../../lib/optimizer/weights';
 import { RUN } from './runSetup';
 
 const root = mkdtempSync(join(tmpdir(), 'meta-run-'));
@@ -113,6 +116,38 @@ describe('a meta-training run', () => {
     );
     expect(bestScore).toBe(1);
     expect(JSON.parse(best.metadata.provenance)).toMatchObject({ iteration: 6 });
+  }, 180_000);
+
+  it('begins with given weights, in an architecture with their shapes, and a resumed run does so too', async () => {
+    const start = readWeights(join(root, 'whole', RUN_FILES.final));
+    const config = { ...RUN.config, architecture: { ...RUN.config.architecture, activations: 'algebraic' as const } };
+    await runMetaTraining(options('refined', { config, start }));
+    const controller = new AbortController();
+    const interrupted = runMetaTraining(
+      options('refined-killed', { config, start, signal: controller.signal, onProgress: () => controller.abort() }),
+    );
+    await expect(interrupted).rejects.toThrow();
+    // As if it had been killed before its first checkpoint.
+    rmSync(join(root, 'refined-killed', RUN_FILES.checkpoint));
+    await runMetaTraining(options('refined-killed', { resume: true }));
+    expect(finalBytes('refined-killed').equals(finalBytes('refined'))).toBe(true);
+
+    const refined = readWeights(join(root, 'refined', RUN_FILES.final));
+    const file = readFileSync(join(root, 'refined', RUN_FILES.start));
+    expect(JSON.parse(refined.metadata.provenance)).toMatchObject({
+      start: { name: start.metadata.name, sha256: createHash('sha256').update(file).digest('hex') },
+    });
+    // Eight iterations at the rates of the configuration move a meta-parameter by less than 0.1.
+    const [before, after] = [flatten(start), flatten(refined)];
+    const moved = before.map((v, i) => Math.abs(v - after[i]));
+    expect(Math.max(...moved)).toBeGreaterThan(0);
+    expect(Math.max(...moved)).toBeLessThan(0.1);
+
+    const architecture = { ...config.architecture, parameterHidden: config.architecture.parameterHidden + 1 };
+    await expect(runMetaTraining(options('misfit', { config: { ...config, architecture }, start }))).rejects.toThrow(
+      /start: expected weights that suit the configuration's architecture, but weights: tensor '.*': expected/,
+    );
+    expect(existsSync(join(root, 'misfit'))).toBe(false);
   }, 180_000);
 
   it('refuses a folder that holds a run, and one to resume that holds none', async () => {

@@ -15,11 +15,13 @@ import {
   scaleIterations,
   scaleToSeconds,
 } from '../../meta/presets';
-import { runMetaTraining } from '../../meta/run';
+import { checkStart, runMetaTraining } from '../../meta/run';
 import { RUN_FILES, RunFolder } from '../../meta/runFolder';
 import type { LogEntry } from '../../meta/runLog';
 import type { MetaTrainingProgress } from '../../meta/trainer';
 import { loadProblems } from '../../meta/userProblems';
+import { loadWeights } from '../../optimizer/presets';
+import type { Weights } from '../../optimizer/weights';
 import type { Context } from '../context';
 import { Interrupted, UsageError } from '../exit';
 import { integerAtLeast, positiveNumber } from '../options';
@@ -34,6 +36,7 @@ interface MetaTrainCommandOptions {
   preset: string;
   config?: string;
   corpus?: CorpusName;
+  start?: string;
   problems?: string;
   seed?: number;
   minutes?: number;
@@ -50,6 +53,7 @@ interface MetaTrainCommandOptions {
 const HELP = `
 The folder holds everything of the run:
   ${RUN_FILES.config}              the whole configuration; --config takes such a file
+  ${RUN_FILES.start}        the weights of --start, where given
   ${RUN_FILES.settings}                 --log-every, --snapshot-every and whether snapshots are judged
   ${RUN_FILES.log}                one line every --log-every iterations: losses of the families, rate, norm; one per validation
   ${RUN_FILES.events}/                  the same for TensorBoard: tensorboard --logdir DIR/${RUN_FILES.events}
@@ -58,7 +62,7 @@ The folder holds everything of the run:
   ${RUN_FILES.best}          the snapshot with the best score
   ${RUN_FILES.final}         the weights at the end
 
-The result depends on the configuration alone, not on --threads, interruptions or the clock: --minutes and --inner-steps only choose
+The result depends on the configuration and --start alone, not on --threads, interruptions or the clock: --minutes and --inner-steps only choose
 the number of iterations before the run begins (--minutes by a short trial of training and validation on this machine).
 
 Ctrl-C writes a checkpoint and ends with exit code 130; after a kill the run resumes from the last checkpoint. A resumed run has the
@@ -76,6 +80,8 @@ Examples:
       how good the result is
   $ learned-optimizer meta-train --preset paper --minutes 60 --out paper
       the setting of the paper's released code
+  $ learned-optimizer meta-train --start hrnn-3 --config other-activations.json --out refined
+      from the weights of a preset on, in an architecture whose shapes are the same
   $ learned-optimizer meta-train --corpus none --problems ./mine.mjs --minutes 10 --out mine
       on problems of your own alone
 `;
@@ -85,6 +91,7 @@ const OF_NEW_RUNS = [
   'preset',
   'config',
   'corpus',
+  'start',
   'problems',
   'seed',
   'minutes',
@@ -124,6 +131,17 @@ function readConfig({ config, preset, seed, corpus, problems }: MetaTrainCommand
     throw new UsageError('--corpus none: expected --problems with a module of your own, got none');
   }
   return { ...chosen, ...own };
+}
+
+/** @throws {UsageError} if there is no such preset or file, or it holds no weights, or such that do not suit the architecture */
+function readStart(source: string, config: MetaTrainingConfig): Weights {
+  try {
+    const start = loadWeights(source);
+    checkStart(config, start);
+    return start;
+  } catch (error) {
+    throw new UsageError(`--start ${source}: ${(error as Error).message}`);
+  }
 }
 
 async function bounded(options: MetaTrainCommandOptions, context: Context): Promise<MetaTrainingConfig> {
@@ -171,11 +189,13 @@ async function metaTrainCommand(options: MetaTrainCommandOptions, context: Conte
     );
   }
   const config = options.resume ? undefined : await bounded(options, context);
+  const start = config && options.start !== undefined ? readStart(options.start, config) : undefined;
   const progress = createProgress(streams);
   let last: LogEntry | undefined;
   const result = await runMetaTraining({
     folder: options.out,
     config,
+    start,
     resume: options.resume ?? false,
     threads: options.threads,
     logEvery: options.logEvery,
@@ -227,6 +247,7 @@ export function addMetaTrainCommand(program: Command, context: Context): void {
         ...CORPUS_NAMES,
       ]),
     )
+    .option('--start <weights>', 'begin with the weights of a preset or a safetensors file instead of at random')
     .option('--problems <module>', 'JavaScript module with problems of your own, besides those of the corpus')
     .option('--seed <n>', "of start, problems and perturbations (default: the configuration's)", integerAtLeast(0))
     .option(

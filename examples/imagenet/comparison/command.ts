@@ -46,13 +46,17 @@ async function compare(options: CompareOptions, context: Context, runJob: RunJob
   const progress = createProgress(streams);
   let comparison: Comparison;
   try {
-    comparison = await makeRuns(contendersOf(options.networks, options.rates), readComparison(out, settings), {
-      run: (contender, onStep) => runJob({ contender, settings, dataDir, backend }, signal, onStep),
-      save: (current) => writeComparison(out, current),
-      say: (text) => note(streams, text),
-      onStep: (contender, { step, loss, ms }) =>
-        progress.update(contenderName(contender), step, steps, `loss ${formatLoss(loss)}, ${ms.toFixed(0)} ms`),
-    });
+    comparison = await makeRuns(
+      contendersOf(options.networks, options.rates, options.multipliers),
+      readComparison(out, settings),
+      {
+        run: (contender, onStep) => runJob({ contender, settings, dataDir, backend }, signal, onStep),
+        save: (current) => writeComparison(out, current),
+        say: (text) => note(streams, text),
+        onStep: (contender, { step, loss, ms }) =>
+          progress.update(contenderName(contender), step, steps, `loss ${formatLoss(loss)}, ${ms.toFixed(0)} ms`),
+      },
+    );
   } catch (error) {
     if (signal.aborted) throw new Interrupted(`interrupted; finished runs are in ${out}, the same line goes on`);
     throw error;

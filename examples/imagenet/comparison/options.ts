@@ -13,6 +13,7 @@ export interface CompareOptions {
   readonly out: string;
   readonly networks: readonly ModelName[];
   readonly rates: readonly number[];
+  readonly multipliers: readonly number[];
   readonly preset: string;
   readonly steps: number;
   readonly batchSize: number;
@@ -31,8 +32,8 @@ const HELP = `
 The data folder holds idx files as MNIST and Fashion-MNIST have them, .gz or not: train-images-idx3-ubyte and its labels to train, t10k-… to evaluate. With
 one pair of files only, its first four fifths train.
 
-From the same start and on the same batches each network is trained with the learned optimizer and with Adam at each rate, run after run, each in a process of its
-own. Then it is evaluated on images spread evenly over those that are not trained on. A run whose loss is no longer finite is recorded as diverged.
+From the same start and on the same batches each network is trained with the learned optimizer (as it comes, and with each of --multipliers) and with Adam at each rate,
+run after run, each in a process of its own. Then it is evaluated on images spread evenly over those that are not trained on. A run whose loss is no longer finite is recorded as diverged.
 
 The folder of the comparison holds:
   ${COMPARISON_FILES.runs}             settings; all runs with the loss and the milliseconds of every step, and the evaluation
@@ -70,6 +71,12 @@ export function createCommand({ out, err }: Streams): Command {
     .option('--out <folder>', 'folder of the comparison', 'out/imagenet-comparison')
     .option('--networks <list>', `some of ${MODEL_NAMES.join(', ')}`, networks, ['resnet50v2', 'inceptionv3'])
     .option('--rates <list>', 'learning rates of Adam', positiveNumbers, RATES)
+    .option(
+      '--multipliers <list>',
+      'also the learned optimizer with its steps times each of these, without warm-up',
+      positiveNumbers,
+      [],
+    )
     .addOption(
       new Option('--preset <name>', 'weights of the learned optimizer')
         .choices(presets().map(({ name }) => name))

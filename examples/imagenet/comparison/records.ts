@@ -12,6 +12,8 @@ export interface Contender {
   readonly optimizer: OptimizerChoice['name'];
   /** Null for the learned optimizer, which has none. */
   readonly learningRate: number | null;
+  /** Of the steps of the learned optimizer, which then has no warm-up. Absent: the optimizer as it comes. */
+  readonly multiplier?: number;
 }
 
 /** What all runs have in common; the results of other settings cannot be put beside them. */
@@ -53,13 +55,16 @@ export interface Comparison {
 
 export const COMPARISON_FILES = { runs: 'runs.json', curves: 'curves.csv' } as const;
 
-/** `learned`, or `adam 3.16e-5`. */
-export function contenderName({ optimizer, learningRate }: Contender): string {
+/** `learned`, `learned ×0.03`, or `adam 3.16e-5`. */
+export function contenderName({ optimizer, learningRate, multiplier }: Contender): string {
+  if (multiplier !== undefined) return `${optimizer} ×${formatRate(multiplier)}`;
   return learningRate === null ? optimizer : `${optimizer} ${formatRate(learningRate)}`;
 }
 
 export function isSame(a: Contender, b: Contender): boolean {
-  return a.network === b.network && a.optimizer === b.optimizer && a.learningRate === b.learningRate;
+  const of = ({ network, optimizer, learningRate, multiplier }: Contender): string =>
+    [network, optimizer, learningRate, multiplier].join(' ');
+  return of(a) === of(b);
 }
 
 /** Six digits of a loss and a tenth of a millisecond are more than repeat. */
@@ -77,13 +82,16 @@ function comparisonJson({ settings, runs }: Comparison): string {
 
 /** One line for each step of each run. */
 export function curvesCsv({ runs }: Comparison): string {
-  const lines = runs.map(rounded).flatMap(({ network, optimizer, learningRate, losses, stepMs }) =>
+  const lines = runs.map(rounded).flatMap(({ network, optimizer, learningRate, multiplier, losses, stepMs }) =>
     // A loss that is not finite is left empty.
     losses.map((loss, i) =>
-      [network, optimizer, learningRate ?? '', i + 1, Number.isFinite(loss) ? loss : '', stepMs[i]].join(','),
+      [
+        ...[network, optimizer, learningRate ?? '', multiplier ?? '', i + 1],
+        ...[Number.isFinite(loss) ? loss : '', stepMs[i]],
+      ].join(','),
     ),
   );
-  return `${['network,optimizer,learning_rate,step,loss,step_ms', ...lines].join('\n')}\n`;
+  return `${['network,optimizer,learning_rate,multiplier,step,loss,step_ms', ...lines].join('\n')}\n`;
 }
 
 /** Writes all data of a comparison into its folder, file by file whole. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../../lib/atomicFile';
 import { comparisonStyle, LEARNED_STYLE, lineChartSpec, renderChart } from '../../../lib/experiments/chart';
-import type { LineChart, Series } from '../../../lib/experiments/chart';
+import type { LineChart, LineStyle, Series } from '../../../lib/experiments/chart';
 import { formatLoss, formatPercent } from '../../../lib/experiments/format';
 import { mean, median } from '../../../lib/experiments/statistics';
 import { columns } from '../../../lib/experiments/table';
@@ -95,11 +95,18 @@ function curve(values: readonly number[], steps: number, combine: (part: readonl
   });
 }
 
+/** The learned optimizer with multipliers: its colour, dashed. */
+const multipliedStyle = (index: number): LineStyle => ({ ...LEARNED_STYLE, dash: [7 - 2 * (index % 3), 3], width: 2 });
+
 function seriesOf(runs: readonly RunRecord[], points: (run: RunRecord) => Series['points']): Series[] {
-  let others = 0;
+  let [multiplied, others] = [0, 0];
+  const styleOf = ({ optimizer, multiplier }: RunRecord): LineStyle => {
+    if (optimizer !== 'learned') return comparisonStyle(others++);
+    return multiplier === undefined ? LEARNED_STYLE : multipliedStyle(multiplied++);
+  };
   return runs.map((run) => ({
     name: contenderName(run),
-    style: run.optimizer === 'learned' ? LEARNED_STYLE : comparisonStyle(others++),
+    style: styleOf(run),
     points: points(run),
   }));
 }

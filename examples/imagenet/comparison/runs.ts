@@ -12,10 +12,15 @@ export interface Tools {
   readonly onStep: (contender: Contender, report: StepReport) => void;
 }
 
-/** All runs: of every network first the learned optimizer, then Adam at each rate. */
-export function contendersOf(networks: readonly ModelName[], rates: readonly number[]): Contender[] {
+/** All runs: of every network first the learned optimizer, as it comes and with each multiplier, then Adam at each rate. */
+export function contendersOf(
+  networks: readonly ModelName[],
+  rates: readonly number[],
+  multipliers: readonly number[] = [],
+): Contender[] {
   return networks.flatMap((network): Contender[] => [
     { network, optimizer: 'learned', learningRate: null },
+    ...multipliers.map((multiplier) => ({ network, optimizer: 'learned' as const, learningRate: null, multiplier })),
     ...rates.map((learningRate) => ({ network, optimizer: 'adam' as const, learningRate })),
   ]);
 }

@@ -29,10 +29,10 @@ export interface StepReport {
 /** Batches made ahead by one thread, which is several times as fast as training. */
 const PREFETCH = 2;
 
-function choiceOf({ optimizer, learningRate }: Contender, preset: string): OptimizerChoice {
-  return optimizer === 'learned'
-    ? { name: optimizer, options: { preset } }
-    : { name: optimizer, learningRate: learningRate! };
+function choiceOf({ optimizer, learningRate, multiplier }: Contender, preset: string): OptimizerChoice {
+  if (optimizer !== 'learned') return { name: optimizer, learningRate: learningRate! };
+  const options = multiplier === undefined ? {} : { learningRateMultiplier: multiplier, warmupSteps: 0 };
+  return { name: optimizer, options: { preset, ...options } };
 }
 
 /**

@@ -46,8 +46,9 @@ function printResult(result: SessionResult, context: Context, out: string): void
 }
 
 function identityOf(options: TrainOptions, source: ImageSource, size: number, augmentation: string): RunIdentity {
-  const { model, batchSize, seed, optimizer, learningRate, preset, weights, skipDamaged } = options;
-  const given = { learningRate, preset, weights };
+  const { model, batchSize, seed, optimizer, skipDamaged } = options;
+  const { learningRate, preset, weights, multiplier, warmupSteps } = options;
+  const given = { learningRate, preset, weights, multiplier, warmupSteps };
   return {
     ...{ model, size, data: fingerprint(source) },
     ...{ batchSize, seed, augmentation, skipDamaged, optimizer },

@@ -24,6 +24,8 @@ export interface TrainOptions {
   readonly learningRate?: number;
   readonly preset?: string;
   readonly weights?: string;
+  readonly multiplier?: number;
+  readonly warmupSteps?: number;
   readonly steps?: number;
   readonly epochs: number;
   readonly batchSize: number;
@@ -63,8 +65,9 @@ Which images make a batch and how they are cut follows from --seed and the step 
 stopped, and any number of --workers gives the same batches. Ctrl-C writes a checkpoint and ends with exit code 130; a second one ends
 at once. With --resume, more --steps prolong a run; with no more to do it prints the last evaluation.
 
-The learned optimizer needs no learning rate, but about 80 bytes of memory per parameter, 2 GB for ResNet V2 50 and Inception V3, and
-twice as much while a checkpoint is written or read. A checkpoint has 64 bytes per parameter, 1.6 GB.
+The learned optimizer needs no learning rate. If the loss of a very deep network rises at first, as that of Inception V3 does, try
+--multiplier 0.03 --warmup-steps 0. It takes about 80 bytes of memory per parameter, 2 GB for ResNet V2 50 and Inception V3, and twice
+as much while a checkpoint is written or read. A checkpoint has 64 bytes per parameter, 1.6 GB.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted.
 
@@ -99,6 +102,8 @@ export function createCommand({ out, err }: Streams): Command {
     .option('--learning-rate <n>', 'of adam, rmsprop and momentum, which need one', positiveNumber)
     .option('--preset <name>', 'weights of the learned optimizer that ship; see "learned-optimizer presets"')
     .option('--weights <file>', 'weights of the learned optimizer of your own (.safetensors)')
+    .option('--multiplier <n>', 'of all steps of the learned optimizer, see below', positiveNumber)
+    .option('--warmup-steps <n>', "of the learned optimizer (default: the weights')", integerAtLeast(0))
     .option('--steps <n>', 'steps in all (default: those of --epochs)', integerAtLeast(0))
     .option('--epochs <n>', 'times that every image is seen', positiveNumber, 1)
     .option('--batch-size <n>', 'images per step', integerAtLeast(1), 16)
@@ -132,6 +137,11 @@ export function createCommand({ out, err }: Streams): Command {
     .exitOverride();
 }
 
+/** Without the entries that were not given. */
+function defined<T extends object>(given: T): Partial<T> {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
 /**
  * The optimizer that the options name.
  * @throws {UsageError} for a rate too many or too few, and for weights that are not there
@@ -144,10 +154,15 @@ export function optimizerChoice(options: TrainOptions): OptimizerChoice {
         '--learning-rate: the learned optimizer has none; leave it out or choose another --optimizer',
       );
     }
-    return { name, options: optimizerOptions(options) };
+    const given = { learningRateMultiplier: options.multiplier, warmupSteps: options.warmupSteps };
+    return { name, options: { ...optimizerOptions(options), ...defined(given) } };
   }
-  if (preset !== undefined || weights !== undefined) {
-    throw new UsageError(`--preset and --weights belong to --optimizer learned, not to ${name}`);
+  const own = { preset, weights, multiplier: options.multiplier, 'warmup-steps': options.warmupSteps };
+  const foreign = Object.keys(defined(own));
+  if (foreign.length > 0) {
+    throw new UsageError(
+      `${foreign.map((option) => `--${option}`).join(', ')}: only --optimizer learned has it, ${name} was chosen`,
+    );
   }
   if (learningRate === undefined) {
     throw new UsageError(`--learning-rate: ${name} needs one, such as ${name === 'momentum' ? 0.05 : 1e-3}`);

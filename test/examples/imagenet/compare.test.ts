@@ -65,6 +65,17 @@ describe('the comparison on images', { timeout: 120_000 }, () => {
     ]);
   });
 
+  it('with a multiplier takes shorter steps from the same start', async () => {
+    const { code, stderr } = await compare(tiny('slow', '--steps', '2', '--multipliers', '1e-6', '--no-pictures'));
+    expect(code, stderr).toBe(0);
+    const { runs } = JSON.parse(readFileSync(join(dir, 'slow', 'runs.json'), 'utf8')) as {
+      runs: { multiplier?: number; losses: number[] }[];
+    };
+    expect(runs.map(({ multiplier }) => multiplier)).toEqual([undefined, 1e-6, undefined]);
+    expect(runs[1].losses[0]).toBe(runs[0].losses[0]);
+    expect(runs[1].losses[1]).not.toBe(runs[0].losses[1]);
+  });
+
   it('stopped by Ctrl-C keeps the runs that are finished', async () => {
     const { child, finished } = start('examples/imagenet/compare.ts', tiny('stopped', '--steps', '2'));
     const runs = join(dir, 'stopped', 'runs.json');
@@ -84,6 +95,7 @@ describe('the comparison on images', { timeout: 120_000 }, () => {
   });
 
   it.each([
+    [['--multipliers', '-1'], /--multipliers.*Expected a number above 0/],
     [['--rates', '0'], /--rates.*Expected a number above 0/],
     [['--networks', 'vgg'], /--networks.*Expected some of resnet50v2, .*got 'vgg'/],
     [['--size', '16'], /--size: tiny-resnetv2 needs at least 32 pixels, got 16/],

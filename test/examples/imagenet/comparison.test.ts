@@ -2,7 +2,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { curvesCsv, readComparison, writeComparison } from '../../../examples/imagenet/comparison/records';
+import {
+  contenderName,
+  curvesCsv,
+  isSame,
+  readComparison,
+  writeComparison,
+} from '../../../examples/imagenet/comparison/records';
 import type { Comparison, Contender, RunRecord, Settings } from '../../../examples/imagenet/comparison/records';
 import { chartsOf, summaries } from '../../../examples/imagenet/comparison/report';
 import { contendersOf, makeRuns } from '../../../examples/imagenet/comparison/runs';
@@ -67,6 +73,14 @@ describe('runs of a comparison', () => {
     ]);
   });
 
+  it('have the learned optimizer once more for each multiplier', () => {
+    const contenders = contendersOf(['resnet50v2'], [1e-4], [0.1, 0.03]);
+    expect(contenders.map(contenderName)).toEqual(['learned', 'learned ×0.1', 'learned ×0.03', 'adam 1e-4']);
+    expect(contenders.map((contender) => contenders.filter((other) => isSame(contender, other)).length)).toEqual([
+      1, 1, 1, 1,
+    ]);
+  });
+
   it('that are finished are not made again', async () => {
     const { tools, made } = stub();
     const known = { settings: SETTINGS, runs: [record(LEARNED), DIVERGED] };
@@ -92,14 +106,20 @@ describe('data of a comparison', () => {
   });
 
   it('are a line for each step as CSV, without a loss where it is not finite', () => {
-    expect(curvesCsv(comparison).split('\n').slice(0, -1)).toEqual([
-      'network,optimizer,learning_rate,step,loss,step_ms',
-      'tiny-resnetv2,learned,,1,2,900',
-      'tiny-resnetv2,learned,,2,1.5,20',
-      'tiny-resnetv2,learned,,3,1,10',
-      'tiny-resnetv2,learned,,4,0.5,12',
-      'tiny-resnetv2,adam,0.01,1,2,9',
-      'tiny-resnetv2,adam,0.01,2,,8',
+    const slow = { ...record({ ...LEARNED, multiplier: 0.1 }), losses: [2], stepMs: [30] };
+    expect(
+      curvesCsv({ ...comparison, runs: [...comparison.runs, slow] })
+        .split('\n')
+        .slice(0, -1),
+    ).toEqual([
+      'network,optimizer,learning_rate,multiplier,step,loss,step_ms',
+      'tiny-resnetv2,learned,,,1,2,900',
+      'tiny-resnetv2,learned,,,2,1.5,20',
+      'tiny-resnetv2,learned,,,3,1,10',
+      'tiny-resnetv2,learned,,,4,0.5,12',
+      'tiny-resnetv2,adam,0.01,,1,2,9',
+      'tiny-resnetv2,adam,0.01,,2,,8',
+      'tiny-resnetv2,learned,,0.1,1,2,30',
     ]);
     expect(existsSync(join(dir, 'whole', 'curves.csv'))).toBe(true);
     expect(readFileSync(join(dir, 'whole', 'runs.json'), 'utf8').split('\n')).toHaveLength(8);

@@ -83,6 +83,11 @@ describe('the training script', { timeout: 120_000 }, () => {
     [['--data-dir', data, '--model', 'vgg'], /Allowed choices are resnet50v2/],
     [['--data-dir', data, '--optimizer', 'adam'], /--learning-rate: adam needs one, such as 0\.001/],
     [['--data-dir', data, '--learning-rate', '1'], /--learning-rate: the learned optimizer has none/],
+    [
+      ['--data-dir', data, '--optimizer', 'adam', '--learning-rate', '1', '--multiplier', '2', '--warmup-steps', '0'],
+      /--multiplier, --warmup-steps: only --optimizer learned has it, adam was chosen/,
+    ],
+    [['--data-dir', data, '--multiplier', '0'], /--multiplier.*Expected a number above 0/],
     [['--data-dir', data, '--size', '20'], /--size: resnet50v2 needs at least 32 pixels, got 20/],
     [['--data-dir', data, '--batch-size', '100'], /--batch-size: expected at most 24, the number of training images/],
     [['--data-dir', data, '--resume'], /--resume: .*checkpoint\.safetensors does not exist/],

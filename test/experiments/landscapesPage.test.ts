@@ -81,6 +81,7 @@ describe.skipIf(skipsBrowser())('the page of landscapes in a browser', { timeout
   /** Which canvases a change redraws differently. */
   async function changes(change: () => Promise<unknown>): Promise<string[]> {
     const ids = ['surface', 'heights', 'etas', 'momenta'];
+    await drawn();
     const before = await Promise.all(ids.map(picture));
     await change();
     await drawn();
@@ -160,9 +161,11 @@ describe.skipIf(skipsBrowser())('the page of landscapes in a browser', { timeout
       return page.evaluate(async () => {
         const shown = (): number => Number(document.getElementById('step')!.textContent!.split(' / ')[0]);
         const play = document.getElementById('play')!;
+        const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+        while (shown() !== 0) await frame();
         const began = performance.now();
         play.click();
-        while (shown() < 4) await new Promise((resolve) => requestAnimationFrame(resolve));
+        while (shown() < 4) await frame();
         const speed = (1000 * shown()) / (performance.now() - began);
         play.click();
         return speed;
@@ -226,6 +229,7 @@ describe.skipIf(skipsBrowser())('the page of landscapes in a browser', { timeout
 
   it('takes the initial rate of the slider, for the learned optimizer and for the others', async () => {
     await at('scrubber').fill('100');
+    await drawn();
     const adam = await text('height-adam');
     expect(await changes(() => at('rate').fill('2'))).toEqual(everything);
     expect(await text('rate-value')).toBe('1e-4');

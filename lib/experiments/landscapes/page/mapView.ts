@@ -96,7 +96,9 @@ function drawTicks({ context, width, height }: Paper, { x, y }: PictureLandscape
   const ticks = ([low, high]: readonly [number, number]): number[] => {
     const every = high - low > 6 ? 2 : 1;
     const first = Math.floor(low / every) + 1;
-    return Array.from({ length: Math.ceil(high / every) - first }, (_, i) => (first + i) * every);
+    const all = Array.from({ length: Math.ceil(high / every) - first }, (_, i) => (first + i) * every);
+    // The far end is where the name of the axis stands.
+    return all.filter((value) => value < high - 0.07 * (high - low));
   };
   context.textAlign = 'center';
   for (const value of ticks(x)) write(String(value).replace('-', '−'), at(value, y[0])[0], height - 7);

@@ -96,7 +96,7 @@ class RacePage {
     const bound =
       held === wanted
         ? ''
-        : ` It takes ${formatRate(wanted)} as a hint and begins at ${formatRate(held)}, the end of the range that it was trained for.`;
+        : ` It takes ${formatRate(wanted)} as a hint and begins at ${formatRate(held)}, the nearer end of the range that its weights allow.`;
     const others = this.tuned
       ? ' The others run at the rate that did best over all nine starts (half-decades).'
       : ` The others run at ${formatRate(wanted)}.`;

@@ -19,9 +19,26 @@ const entries = {
   meta: 'lib/metaTraining.ts',
 };
 
+/**
+ * The page that `learned-optimizer landscapes` writes: one classic script, since browsers load no modules from file://, and
+ * beside it what public/ holds.
+ */
+export const landscapesPage: Options = {
+  outDir: 'dist',
+  entry: { 'landscapes/page': 'lib/experiments/landscapes/page/main.ts' },
+  publicDir: 'lib/experiments/landscapes/public',
+  format: 'iife',
+  outExtension: () => ({ js: '.js' }),
+  target: 'es2022',
+  platform: 'browser',
+  tsconfig: 'lib/experiments/landscapes/page/tsconfig.json',
+  silent: true,
+};
+
 export default defineConfig([
   { ...shared, format: 'esm', entry: { ...entries, cli: 'lib/cli/main.ts', metaWorker: 'lib/meta/worker.ts' } },
   // `shims` gives CommonJS an import.meta.url.
   { ...shared, format: 'cjs', entry: entries, shims: true },
   { ...shared, format: ['esm', 'cjs'], entry: entries, dts: { only: true } },
+  landscapesPage,
 ]);

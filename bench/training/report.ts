@@ -1,7 +1,8 @@
 import CliTable from 'cli-table3';
 import { writeFileAtomic } from '../../lib/atomicFile';
-import { COLOURS, comparisonStyle, LEARNED_STYLE, lineChartSpec, renderChart } from '../../lib/experiments/chart';
+import { lineChartSpec, renderChart } from '../../lib/experiments/chart';
 import type { LineChart, Series } from '../../lib/experiments/chart';
+import { COLOURS, comparisonStyle, LEARNED_STYLE } from '../../lib/experiments/lineStyles';
 import { LEARNED } from './contestants';
 import type { Row } from './results';
 

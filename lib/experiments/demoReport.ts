@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { comparisonStyle, LEARNED_STYLE, lineChartSpec, renderChart, type LineChart } from './chart';
+import { lineChartSpec, renderChart, type LineChart } from './chart';
 import type { DemoResult } from './demo';
 import { formatCount, formatLoss, formatPercent, formatRatio, formatSeconds } from './format';
+import { comparisonStyle, LEARNED_STYLE } from './lineStyles';
 import { reportHtml, type Report } from './report';
 import { columns, type Table } from './table';
 

@@ -24,7 +24,7 @@ export type { ClusterOptions } from './families/clusters';
 export { DependencyChain, dependencyChainFamily } from './families/dependencyChain';
 export { Landscape, landscapeFamilies, landscapeFamily } from './families/landscapes';
 export type { Hessian } from './families/landscapes';
-export type { Function2d } from './lanes/functions2d';
+export type { Function2d } from './lanes/testFunctions2d';
 export { MatrixProductAlgorithm, matrixProductFamily } from './families/matrixProduct';
 export { MinMaxWell, minMaxWellFamily } from './families/minMaxWell';
 export { normFamily, ResidualNorm } from './families/norm';

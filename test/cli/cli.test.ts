@@ -11,7 +11,7 @@ describe('help', { timeout: TIMEOUT }, () => {
     const { code, stdout, stderr } = await cli(['--help']);
     expect(code).toBe(0);
     expect(stderr).toBe('');
-    for (const text of ['demo', 'evaluate', 'info', 'presets', 'Start here:', 'Exit codes: 0 done'])
+    for (const text of ['demo', 'evaluate', 'landscapes', 'info', 'presets', 'Start here:', 'Exit codes: 0 done'])
       expect(stdout).toContain(text);
   });
 
@@ -35,6 +35,7 @@ describe('help', { timeout: TIMEOUT }, () => {
       'evaluate',
       ['--suite', '--preset', '--weights', '--seeds', '--steps', '--learning-rate', '--expect-median', '--json'],
     ],
+    ['landscapes', ['--out', '--steps', '--seed', '--landscapes', '--preset', '--weights', '--json']],
     ['info', ['--json']],
     ['presets', ['--json']],
   ])('of %s explains every option and gives examples', async (command, options) => {
@@ -66,6 +67,8 @@ describe('wrong command lines end with exit code 2 and say what was expected', {
     [['evaluate', '--expect-median', '-1'], /number above 0/],
     [['evaluate', '--preset', 'best'], /--preset: expected .*prototype.*, got best/],
     [['evaluate', '--preset', 'prototype', '--weights', 'x'], /expected one of them, got both/],
+    [['landscapes', '--landscapes', 'everest'], /--landscapes: expected some of rosenbrock, .*, got everest/],
+    [['landscapes', '--steps', '0'], /whole number of at least 1/],
     [['evaluate', '--weights', 'nothing.safetensors'], /nothing\.safetensors does not exist/],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await cli(args);

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  comparisonStyle,
-  LEARNED_STYLE,
-  lineChartSpec,
-  renderChart,
-  type LineChart,
-} from '../../lib/experiments/chart';
+import { lineChartSpec, renderChart, type LineChart } from '../../lib/experiments/chart';
+import { comparisonStyle, LEARNED_STYLE } from '../../lib/experiments/lineStyles';
 
 const chart: LineChart = {
   title: 'Loss & more',

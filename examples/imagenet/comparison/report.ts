@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../../lib/atomicFile';
-import { comparisonStyle, LEARNED_STYLE, lineChartSpec, renderChart } from '../../../lib/experiments/chart';
-import type { LineChart, LineStyle, Series } from '../../../lib/experiments/chart';
+import { lineChartSpec, renderChart } from '../../../lib/experiments/chart';
+import type { LineChart, Series } from '../../../lib/experiments/chart';
+import { comparisonStyle, LEARNED_STYLE } from '../../../lib/experiments/lineStyles';
+import type { LineStyle } from '../../../lib/experiments/lineStyles';
 import { formatLoss, formatPercent } from '../../../lib/experiments/format';
 import { mean, median } from '../../../lib/experiments/statistics';
 import { columns } from '../../../lib/experiments/table';

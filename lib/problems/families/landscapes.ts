@@ -1,6 +1,6 @@
 import type { Random } from '../../random';
 import type { Family } from '../family';
-import { FUNCTIONS_2D, type Function2d } from '../lanes/functions2d';
+import { FUNCTIONS_2D, type Function2d } from '../lanes/testFunctions2d';
 import { normalStart, type Objective } from '../objective';
 import type { ParameterShape } from '../problem';
 import { vector } from './quadratic';

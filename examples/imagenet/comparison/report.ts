@@ -138,8 +138,11 @@ export function chartsOf(network: RunRecord['network'], { settings, runs }: Comp
       subtitle: `${subtitle(settings, 'median')}; runs one after the other`,
       xTitle: 'Training step',
       yTitle: 'Milliseconds',
-      // The first step allocates the state: it would leave the others no height.
-      series: seriesOf(own, ({ stepMs }) => curve(stepMs, steps, median).filter(({ x }) => x > WARM_UP)),
+      // A multiplier does not change the time. The first step allocates the state: it would leave the others no height.
+      series: seriesOf(
+        own.filter(({ multiplier }) => multiplier === undefined),
+        ({ stepMs }) => curve(stepMs, steps, median).filter(({ x }) => x > WARM_UP),
+      ),
       logY: false,
       legendColumns: LEGEND_COLUMNS,
     },

@@ -147,6 +147,15 @@ describe('the report of a comparison', () => {
     ]);
   });
 
+  it('draws the loss of every run, and step times without those that only have another multiplier', () => {
+    const slow = record({ ...LEARNED, multiplier: 0.1 });
+    const charts = chartsOf('tiny-resnetv2', { settings: SETTINGS, runs: [record(LEARNED), slow, record(ADAM)] });
+    const named = ({ series }: (typeof charts)[string]): string[] => series.map(({ name }) => name);
+    expect(named(charts.loss)).toEqual(['learned', 'learned ×0.1', 'adam 1e-4']);
+    expect(named(charts['step-time'])).toEqual(['learned', 'adam 1e-4']);
+    expect(new Set(charts.loss.series.map(({ style }) => JSON.stringify(style))).size).toBe(3);
+  });
+
   it('leaves the first steps out of the time of a step', () => {
     expect(summaries(comparison)[0].stepMs).toBe(12);
   });

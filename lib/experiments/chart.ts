@@ -32,6 +32,12 @@ const OTHER_STYLES: readonly LineStyle[] = [
   { colour: COLOURS.orange, dash: [5, 2, 1, 2], width: 1.8 },
 ];
 
+/** A variant of the learned optimizer: near its colour, thinner and dashed. */
+export const VARIANT_STYLE: LineStyle = { colour: COLOURS.orange, dash: [8, 2], width: 2.2 };
+
+/** A level to compare with, not a measurement. */
+export const LEVEL_STYLE: LineStyle = { colour: COLOURS.black, dash: [3, 3], width: 1 };
+
 /** Style of the n-th comparison in a figure. */
 export function comparisonStyle(index: number): LineStyle {
   return OTHER_STYLES[index % OTHER_STYLES.length];
@@ -40,7 +46,15 @@ export function comparisonStyle(index: number): LineStyle {
 export interface Series {
   readonly name: string;
   readonly style: LineStyle;
-  readonly points: readonly { readonly x: number; readonly y: number }[];
+  readonly points: readonly ChartPoint[];
+}
+
+export interface ChartPoint {
+  readonly x: number;
+  readonly y: number;
+  /** Ends of the band around the line, where there is one. */
+  readonly low?: number;
+  readonly high?: number;
 }
 
 export interface LineChart {
@@ -54,6 +68,8 @@ export interface LineChart {
   readonly logY: boolean;
   /** Where the x axis is labelled; given, it is logarithmic and runs from the first to the last. Default: linear from 0. */
   readonly xTicks?: readonly number[];
+  /** Mark every point, not only the line between. */
+  readonly dots?: boolean;
   /** Entries of the legend side by side; the others go into further rows. Default: all in one row. */
   readonly legendColumns?: number;
 }
@@ -128,17 +144,102 @@ function decades(values: readonly number[]): number[] {
 /** Vega expression for the labels of powers of ten, written as in the tables: 10, 0.1, 0.001, 1e-4. */
 const POWER_LABEL = "datum.value < 0.00099 ? format(datum.value, '.0e') : format(datum.value, '~g')";
 
+/** Whether the y axis can show the value. */
+const shown = (value: number | undefined, log: boolean): value is number =>
+  value !== undefined && Number.isFinite(value) && (!log || value > 0);
+
+interface Row {
+  readonly series: string;
+  readonly x: number;
+  readonly y: number;
+  readonly low?: number;
+  readonly high?: number;
+}
+
+function rowsOf({ series, logY }: LineChart): Row[] {
+  return series.flatMap(({ name, points }) =>
+    points
+      .filter(({ y }) => shown(y, logY))
+      .map(({ x, y, low, high }) => ({
+        series: name,
+        x,
+        y,
+        ...(shown(low, logY) && shown(high, logY) ? { low, high } : {}),
+      })),
+  );
+}
+
+function xEncoding(chart: LineChart): object {
+  const { xTicks } = chart;
+  const labels = xTicks?.some((tick) => !Number.isInteger(tick)) ? { labelExpr: POWER_LABEL } : { format: ',d' };
+  return {
+    field: 'x',
+    type: 'quantitative',
+    title: chart.xTitle,
+    scale: xTicks
+      ? { type: 'log', domain: [xTicks[0], xTicks[xTicks.length - 1]], nice: false }
+      : { nice: false, zero: true },
+    axis: { grid: false, ...labels, labelFlush: false, ...(xTicks ? { values: [...xTicks] } : { tickCount: 8 }) },
+  };
+}
+
+function yEncoding(chart: LineChart, rows: readonly Row[]): object {
+  const values = rows.flatMap(({ y, low = y, high = y }) => [y, low, high]);
+  const ticks = decades(values);
+  return {
+    field: 'y',
+    type: 'quantitative',
+    title: chart.yTitle,
+    scale: chart.logY
+      ? { type: 'log', domain: [ticks[0], Math.max(ticks[ticks.length - 1], ...values)], nice: false }
+      : { zero: false },
+    axis: chart.logY ? { values: ticks, labelExpr: POWER_LABEL, domain: false, ticks: false } : { domain: false },
+  };
+}
+
 /** Vega-Lite specification of a line chart in the house style. */
 export function lineChartSpec(chart: LineChart): TopLevelSpec {
-  const rows = chart.series.flatMap(({ name, points }) =>
-    points.filter(({ y }) => Number.isFinite(y) && (!chart.logY || y > 0)).map(({ x, y }) => ({ series: name, x, y })),
-  );
+  const rows = rowsOf(chart);
   const names = chart.series.map(({ name }) => name);
   const styles = chart.series.map(({ style }) => style);
-  const ticks = decades(rows.map(({ y }) => y));
   const { legendColumns = names.length } = chart;
-  const legend = { symbolType: 'stroke' as const, columns: legendColumns };
+  const legend = { symbolType: 'stroke' as const, symbolOpacity: 1, columns: legendColumns };
   const legendRows = Math.max(1, Math.ceil(names.length / legendColumns));
+  const x = xEncoding(chart);
+  const y = yEncoding(chart, rows);
+  const bySeries = (range: readonly unknown[]): object => ({
+    field: 'series',
+    type: 'nominal',
+    sort: names,
+    scale: { domain: names, range },
+    legend,
+  });
+  const colours = styles.map(({ colour }) => colour);
+  const line = {
+    mark: { type: 'line', interpolate: 'linear', clip: true, strokeCap: 'butt', strokeJoin: 'round' },
+    encoding: {
+      x,
+      y,
+      color: bySeries(colours),
+      strokeDash: bySeries(styles.map(({ dash }) => [...dash])),
+      strokeWidth: bySeries(styles.map(({ width }) => width)),
+    },
+  };
+  const band = {
+    transform: [{ filter: 'isValid(datum.low)' }],
+    mark: { type: 'area', interpolate: 'linear', clip: true, fillOpacity: 0.16 },
+    encoding: {
+      x,
+      y: { ...y, field: 'low' },
+      y2: { field: 'high' },
+      fill: bySeries(colours),
+    },
+  };
+  const dots = {
+    mark: { type: 'point', filled: true, size: 38, opacity: 1 },
+    encoding: { x, y, fill: bySeries(colours) },
+  };
+  const layers = [...(rows.some(({ low }) => low !== undefined) ? [band] : []), line, ...(chart.dots ? [dots] : [])];
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
     description: `${chart.title}. ${chart.subtitle}`,
@@ -149,59 +250,9 @@ export function lineChartSpec(chart: LineChart): TopLevelSpec {
     autosize: { type: 'none' },
     padding: { left: 94, right: 28, top: 104 + LEGEND_ROW * (legendRows - 1), bottom: 64 },
     data: { values: rows },
-    mark: { type: 'line', interpolate: 'linear', clip: true, strokeCap: 'butt', strokeJoin: 'round' },
-    encoding: {
-      x: {
-        field: 'x',
-        type: 'quantitative',
-        title: chart.xTitle,
-        scale: chart.xTicks
-          ? { type: 'log', domain: [chart.xTicks[0], chart.xTicks[chart.xTicks.length - 1]], nice: false }
-          : { nice: false, zero: true },
-        axis: {
-          grid: false,
-          format: ',d',
-          labelFlush: false,
-          ...(chart.xTicks ? { values: [...chart.xTicks] } : { tickCount: 8 }),
-        },
-      },
-      y: {
-        field: 'y',
-        type: 'quantitative',
-        title: chart.yTitle,
-        scale: chart.logY
-          ? {
-              type: 'log',
-              domain: [ticks[0], Math.max(ticks[ticks.length - 1], ...rows.map(({ y }) => y))],
-              nice: false,
-            }
-          : { zero: false },
-        axis: chart.logY ? { values: ticks, labelExpr: POWER_LABEL, domain: false, ticks: false } : { domain: false },
-      },
-      color: {
-        field: 'series',
-        type: 'nominal',
-        sort: names,
-        scale: { domain: names, range: styles.map((s) => s.colour) },
-        legend,
-      },
-      strokeDash: {
-        field: 'series',
-        type: 'nominal',
-        sort: names,
-        scale: { domain: names, range: styles.map((s) => [...s.dash]) },
-        legend,
-      },
-      strokeWidth: {
-        field: 'series',
-        type: 'nominal',
-        sort: names,
-        scale: { domain: names, range: styles.map((s) => s.width) },
-        legend,
-      },
-    },
+    ...(layers.length === 1 ? line : { layer: layers }),
     config: CONFIG as unknown as TopLevelSpec['config'],
-  };
+  } as TopLevelSpec;
 }
 
 async function load<T>(name: string, importer: () => Promise<T>): Promise<T> {

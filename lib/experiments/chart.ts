@@ -68,6 +68,8 @@ export interface LineChart {
   readonly logY: boolean;
   /** Where the x axis is labelled; given, it is logarithmic and runs from the first to the last. Default: linear from 0. */
   readonly xTicks?: readonly number[];
+  /** Ends of a linear y axis. Default: by the data. */
+  readonly yRange?: readonly [lowest: number, highest: number];
   /** Mark every point, not only the line between. */
   readonly dots?: boolean;
   /** Entries of the legend side by side; the others go into further rows. Default: all in one row. */
@@ -130,19 +132,35 @@ const CONFIG = {
   },
 } as const;
 
-/** Powers of ten that the axis labels: all, or every second, third … so that at most nine remain. */
-function decades(values: readonly number[]): number[] {
+/** Steps within a decade that the axis labels where the values span few decades. */
+const WITHIN = [1, 2, 5];
+
+/**
+ * Where a logarithmic axis is labelled; its first and last label are its ends, unless values lie beyond. Powers of ten: all, or
+ * every second, third … so that at most nine remain; of values within two decades 1, 2 and 5 times these.
+ */
+function logTicks(values: readonly number[]): number[] {
   if (values.length === 0) return [1];
-  const low = Math.floor(Math.log10(values.reduce((a, b) => Math.min(a, b))));
-  const high = Math.ceil(Math.log10(values.reduce((a, b) => Math.max(a, b))));
+  const [lowest, highest] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+  const low = Math.floor(Math.log10(lowest));
+  const high = Math.ceil(Math.log10(highest));
+  if (lowest < highest && highest / lowest < 100) {
+    const fine = Array.from({ length: high - low + 1 }, (_, i) =>
+      WITHIN.map((step) => Number(`${step}e${low + i}`)),
+    ).flat();
+    const first = fine.findLastIndex((tick) => tick <= lowest);
+    const last = fine.findIndex((tick) => tick >= highest);
+    return fine.slice(first, last + 1);
+  }
   const every = Math.max(1, Math.ceil((high - low + 1) / 9));
   return Array.from({ length: Math.max(1, high - low) + 1 }, (_, i) => low + i)
     .filter((exponent) => (exponent - low) % every === 0)
     .map((exponent) => 10 ** exponent);
 }
 
-/** Vega expression for the labels of powers of ten, written as in the tables: 10, 0.1, 0.001, 1e-4. */
-const POWER_LABEL = "datum.value < 0.00099 ? format(datum.value, '.0e') : format(datum.value, '~g')";
+/** Vega expression for labels, written as in the tables: 10,000, 10, 0.1, 0.001, 1e-4. */
+const POWER_LABEL =
+  "datum.value < 0.00099 || datum.value >= 1e6 ? format(datum.value, '.0e') : datum.value >= 1000 ? format(datum.value, ',d') : format(datum.value, '~g')";
 
 /** Whether the y axis can show the value. */
 const shown = (value: number | undefined, log: boolean): value is number =>
@@ -171,7 +189,9 @@ function rowsOf({ series, logY }: LineChart): Row[] {
 
 function xEncoding(chart: LineChart): object {
   const { xTicks } = chart;
-  const labels = xTicks?.some((tick) => !Number.isInteger(tick)) ? { labelExpr: POWER_LABEL } : { format: ',d' };
+  const labels = xTicks?.some((tick) => !Number.isInteger(tick) || tick >= 1e6)
+    ? { labelExpr: POWER_LABEL }
+    : { format: ',d' };
   return {
     field: 'x',
     type: 'quantitative',
@@ -185,14 +205,14 @@ function xEncoding(chart: LineChart): object {
 
 function yEncoding(chart: LineChart, rows: readonly Row[]): object {
   const values = rows.flatMap(({ y, low = y, high = y }) => [y, low, high]);
-  const ticks = decades(values);
+  const ticks = logTicks(values);
   return {
     field: 'y',
     type: 'quantitative',
     title: chart.yTitle,
     scale: chart.logY
       ? { type: 'log', domain: [ticks[0], Math.max(ticks[ticks.length - 1], ...values)], nice: false }
-      : { zero: false },
+      : { zero: false, ...(chart.yRange ? { domain: [...chart.yRange], nice: false } : {}) },
     axis: chart.logY ? { values: ticks, labelExpr: POWER_LABEL, domain: false, ticks: false } : { domain: false },
   };
 }
@@ -235,7 +255,10 @@ export function lineChartSpec(chart: LineChart): TopLevelSpec {
       fill: bySeries(colours),
     },
   };
+  // A level to compare with is no measurement.
+  const measured = chart.series.filter(({ style }) => style !== LEVEL_STYLE).map(({ name }) => name);
   const dots = {
+    transform: [{ filter: { field: 'series', oneOf: measured } }],
     mark: { type: 'point', filled: true, size: 38, opacity: 1 },
     encoding: { x, y, fill: bySeries(colours) },
   };

@@ -41,7 +41,7 @@ Writes into the output folder:
   runs/                  finished runs: interrupted (Ctrl-C, kill), the same command goes on where it was, with the same result
 
 The learned optimizer is used as it comes. All others are tuned: half-decades of the rate from 1e-4 to 1 on three seeds, reported on
-five others. --quick: decades, one seed to choose, three (horizon: two) to report, fewer steps, and every page says so.
+five others. --quick: decades, one seed to choose, two or three to report, fewer steps, and every page says so.
 
 Examples:
   $ learned-optimizer experiment list
@@ -180,7 +180,7 @@ export function addExperimentCommand(program: Command, context: Context): void {
     .option('--quick', 'a look in minutes: fewer seeds, rates and steps; marked in data, pictures and report')
     .option('--out <dir>', 'folder for report, data, pictures and finished runs', 'out/experiments')
     .option('--data-dir <dir>', "folder with MNIST's t10k idx files, for mnist (default: the embedded 8×8 digits)")
-    .option('--seeds <n>', 'seeds reported, from 0 (default: 5; with --quick 3)', integerAtLeast(1))
+    .option('--seeds <n>', 'seeds reported, from 0 (default: 5; with --quick 2 or 3)', integerAtLeast(1))
     .option('--steps <n>', "training steps of every run (default: the experiments' own)", integerAtLeast(1))
     .option('--preset <name>', 'weights of the learned optimizer that ship; see "learned-optimizer presets"')
     .option('--weights <file>', 'weights of the learned optimizer of your own (.safetensors)')

@@ -13,9 +13,9 @@ import {
 import type { ChartPart, SeriesData, SeriesPoint } from './result';
 
 /** Names of at most so many characters stand side by side in a legend. */
-const LEGEND_WIDTH = 86;
+const LEGEND_WIDTH = 102;
 /** Characters that a line and the gap beside it take. */
-const LEGEND_ENTRY = 9;
+const LEGEND_ENTRY = 7;
 const QUICK = 'QUICK LOOK, not a result. ';
 
 function styles(series: readonly SeriesData[]): LineStyle[] {
@@ -51,6 +51,7 @@ export function lineChart(part: ChartPart, quick: boolean): LineChart {
     yTitle: part.y.title,
     logY: part.y.log,
     xTicks: part.x.log ? part.x.ticks : undefined,
+    yRange: part.y.ticks && [part.y.ticks[0], part.y.ticks[part.y.ticks.length - 1]],
     dots: part.dots,
     legendColumns: legendColumns(part.series.map(({ name }) => name)),
     series: part.series.map(({ name, points }, i) => ({

@@ -12,9 +12,11 @@ const plainSgd: Contestant = {
 };
 
 const [adam, momentum, rmsProp] = BASELINES;
+/** Without its 0.9: beside it stands the rate. */
+const sgdWithMomentum: Contestant = { ...momentum, title: 'SGD with momentum' };
 
 /** The optimizers that experiments tune and compare with. */
-export const TUNED: readonly Contestant[] = [adam, rmsProp, momentum, plainSgd];
+export const TUNED: readonly Contestant[] = [adam, rmsProp, sgdWithMomentum, plainSgd];
 
 /** Those of the paper's figure of initial rates. */
 export const ADAPTIVE: readonly Contestant[] = [adam, rmsProp];
@@ -27,13 +29,13 @@ export function learned(weights: Weights): Contestant {
 /** The same without the bounds that its weights set on the initial rate: the recurrent network alone has to correct it. */
 export function learnedFromAnyRate(weights: Weights): Contestant {
   const metadata = { ...weights.metadata, initialLearningRateRange: undefined };
-  return { ...learnedContestant({ ...weights, metadata }), title: 'learned, rate not held' };
+  return { ...learnedContestant({ ...weights, metadata }), title: 'learned (rate not held)' };
 }
 
 /** The same without annealing, as with the option `annealAfter: Infinity`. */
 export function learnedWithoutAnnealing(weights: Weights): Contestant {
   const metadata = { ...weights.metadata, annealing: undefined };
-  return { ...learnedContestant({ ...weights, metadata }), title: 'learned, not annealed' };
+  return { ...learnedContestant({ ...weights, metadata }), title: 'learned (not annealed)' };
 }
 
 /** Seeds and rates of an effort. */

@@ -3,6 +3,7 @@ import type { RunMetrics } from '../metrics';
 import { completeLosses, evaluationSteps } from './curve';
 import type { CurveTask, RateCurves } from './curveRunner';
 import type { Plan } from './contestants';
+import type { Effort } from './experiment';
 import { spreadOf, type Spread } from './quantiles';
 import {
   finiteOrNull,
@@ -23,7 +24,7 @@ export interface Entry {
 
 /** The optimizer and, where it was tuned, its rate. */
 export function entryTitle({ role, runs: { contestant, rate } }: Entry): string {
-  return role === 'other' ? `${contestant.title} ${formatRate(rate)}` : contestant.title;
+  return role === 'other' ? `${contestant.title} at ${formatRate(rate)}` : contestant.title;
 }
 
 /** Final losses; a diverged run counts as infinite. */
@@ -153,6 +154,10 @@ export function planSettings(plan: Plan, tasks: readonly CurveTask[]): Experimen
       `${title}; ${formatCount(steps)} steps, loss measured every ${evaluateEvery}, batches ${sampling === 'replacement' ? 'with replacement' : 'by epochs'}`,
     ]),
     ['Seeds reported', list(plan.seeds)],
+    [
+      'Optimizers',
+      'Adam (β 0.9, 0.999), RMSProp (decay 0.9), SGD, SGD with momentum 0.9, as far as they take part; constant rates',
+    ],
     ['Rates tried', plan.rates.map(formatRate).join(', ')],
     [
       'Seeds to choose rates',
@@ -161,5 +166,6 @@ export function planSettings(plan: Plan, tasks: readonly CurveTask[]): Experimen
   ];
 }
 
-/** Steps between evaluations, so that a curve has about forty. */
-export const evaluateEvery = (steps: number): number => Math.max(1, Math.round(steps / 40));
+/** Steps between evaluations: a curve has about forty, in a quick look twenty. */
+export const evaluateEvery = (steps: number, { quick }: Effort): number =>
+  Math.max(1, Math.round(steps / (quick ? 20 : 40)));

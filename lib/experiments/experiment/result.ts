@@ -21,7 +21,7 @@ export interface AxisData {
   /** With unit where there is one. */
   readonly title: string;
   readonly log: boolean;
-  /** Where it is labelled, and its ends; without, by the data. */
+  /** Where a logarithmic x axis is labelled; the first and the last are the ends of any axis. Without: by the data. */
   readonly ticks?: readonly number[];
   /** Values beyond are drawn at this end of the axis. */
   readonly maximum?: number;

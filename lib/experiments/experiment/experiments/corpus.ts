@@ -13,7 +13,7 @@ import { performanceRatios, shareWithin } from '../profile';
 import { quantile, quartilesOf } from '../quantiles';
 import { finiteOrNull, seriesPoint, tableColumns, type ChartPart, type Finding, type TablePart } from '../result';
 
-const STEPS = { full: 1000, quick: 500 };
+const STEPS = 1000;
 /** Families with more parameters are left out: their gradients take most of the time and tell no more. */
 const LARGEST = 256;
 /** Families of each group in a quick look: the first and the middle one. */
@@ -35,21 +35,22 @@ interface FamilyRuns {
   readonly ratios: readonly (readonly number[])[];
 }
 
-function familyTask(family: Family, steps: number): CurveTask {
+function familyTask(family: Family, effort: Effort): CurveTask {
+  const { steps = STEPS } = effort;
   return {
     name: `corpus-${family.name}`,
     title: family.name,
     sampling: 'replacement',
     steps,
-    evaluateEvery: evaluateEvery(steps),
+    evaluateEvery: evaluateEvery(steps, effort),
     problem: (seed) => asProblem(family.sample(createRandom(seed, INSTANCE_STREAM))),
   };
 }
 
-function chosenFamilies({ quick }: Effort, steps: number): { group: string; task: CurveTask }[] {
+function chosenFamilies(effort: Effort): { group: string; task: CurveTask }[] {
   return paperCorpus({ networks: true }).flatMap(({ name, families }) => {
     const small = families.filter(({ parameters }) => parameters.reduce((sum, p) => sum + sizeOf(p), 0) <= LARGEST);
-    return (quick ? quickOf(small) : small).map((family) => ({ group: name, task: familyTask(family, steps) }));
+    return (effort.quick ? quickOf(small) : small).map((family) => ({ group: name, task: familyTask(family, effort) }));
   });
 }
 
@@ -94,7 +95,7 @@ function profileChart(families: readonly FamilyRuns[]): ChartPart {
       log: true,
       ticks: Array.from({ length: 9 }, (_, i) => 10 ** i),
     },
-    y: { title: 'Share of instances', log: false },
+    y: { title: 'Share of instances', log: false, ticks: [0, 1] },
     dots: false,
     series: entries.map((entry, optimizer) => ({
       name: titleOf(entry),
@@ -194,7 +195,7 @@ export const corpus: Experiment = {
   async run(context: ExperimentContext) {
     const { effort } = context;
     const plan = planOf(effort);
-    const chosen = chosenFamilies(effort, effort.steps ?? (effort.quick ? STEPS.quick : STEPS.full));
+    const chosen = chosenFamilies(effort);
     const runs = plan.seeds.length + TUNED.length * tunedRuns(plan);
     const total = chosen.reduce((sum, { task }) => sum + runs * task.steps, 0);
     const counter = new StepCounter(total, context.onProgress);

@@ -1,19 +1,18 @@
 import { loadDigits } from '../../../datasets/digits';
 import { LATE_FLOOR, RISE_TOLERANCE } from '../../comparison/criteria';
-import { BASELINES } from '../../comparison/contestants';
 import { formatCount, formatLoss } from '../../format';
 import { NETWORK_TASKS } from '../../tasks/networkTasks';
 import { VALIDATION_TASKS } from '../../tasks/validationTasks';
 import { completeLosses } from '../curve';
-import { learned, learnedWithoutAnnealing, planOf } from '../contestants';
+import { learned, learnedWithoutAnnealing, planOf, TUNED } from '../contestants';
 import { CurveRunner, StepCounter, tunedRuns, type CurveTask } from '../curveRunner';
 import type { Experiment, ExperimentContext } from '../experiment';
 import { entryTitle, evaluateEvery, finalLossTable, lossChart, planSettings, type Entry } from '../parts';
 import { spreadOf } from '../quantiles';
 import { finiteOrNull, tableColumns, type Finding, type TablePart } from '../result';
 
-const STEPS = { full: 50_000, quick: 6000 };
-const OTHERS = BASELINES.filter(({ name }) => name === 'adam' || name === 'momentum');
+const STEPS = { full: 50_000, quick: 5000 };
+const OTHERS = TUNED.filter(({ name }) => name === 'adam' || name === 'momentum');
 /** Evaluations whose median stands for a moment of a run. */
 const WINDOW = 5;
 /** The loss has to fall at least so far over the second half of a run to count as progress. */
@@ -98,7 +97,7 @@ export const horizon: Experiment = {
     ].map((task): CurveTask => {
       const problem = task.problem({ digits });
       const title = task.title.replace(/, [\d,]+ steps$/, '');
-      return { ...task, title, steps, evaluateEvery: evaluateEvery(steps), problem: () => problem };
+      return { ...task, title, steps, evaluateEvery: evaluateEvery(steps, effort), problem: () => problem };
     });
     const own = [
       { role: 'learned', contestant: learned(weights) },

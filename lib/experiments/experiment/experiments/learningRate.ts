@@ -113,13 +113,17 @@ export const learningRate: Experiment = {
     'Three networks on the embedded 8×8 digits: ten hidden relu layers, an autoencoder, a recurrent network. Every rate from 1e-6 to 1 with every optimizer, the same seeds for all. The learned optimizer runs twice: as it comes, when its weights hold the rate within a range, and without that range, when the network alone has to correct the rate.',
   async run(context: ExperimentContext) {
     const { effort, weights } = context;
-    const plan = { ...planOf(effort), rates: effort.quick ? DECADES : HALF_DECADES, tuningSeeds: [] };
+    const plan = {
+      ...planOf({ ...effort, seeds: effort.seeds ?? (effort.quick ? 2 : 5) }),
+      rates: effort.quick ? DECADES : HALF_DECADES,
+      tuningSeeds: [],
+    };
     const steps = effort.steps ?? (effort.quick ? STEPS.quick : STEPS.full);
     const digits = loadDigits();
     const tasks = NETWORKS.map((name): CurveTask => {
       const task = NETWORK_TASKS.find((of) => of.name === name)!;
       const problem = task.problem({ digits });
-      return { ...task, steps, evaluateEvery: evaluateEvery(steps), problem: () => problem };
+      return { ...task, steps, evaluateEvery: evaluateEvery(steps, effort), problem: () => problem };
     });
     const contestants = [
       { role: 'learned', contestant: learned(weights) },

@@ -8,7 +8,7 @@ import type { Task } from '../../tasks/task';
 import { VALIDATION_TASKS } from '../../tasks/validationTasks';
 import { learned, planOf, TUNED } from '../contestants';
 import { CurveRunner, StepCounter, tunedRuns, type CurveTask } from '../curveRunner';
-import type { Experiment, ExperimentContext } from '../experiment';
+import type { Effort, Experiment, ExperimentContext } from '../experiment';
 import {
   accuracyOf,
   comparisonFinding,
@@ -82,7 +82,8 @@ function digitsImages(): Images {
   };
 }
 
-function curveTasks({ train, test, tasks }: Images, steps: number): CurveTask[] {
+function curveTasks({ train, test, tasks }: Images, effort: Effort): CurveTask[] {
+  const steps = effort.steps ?? (effort.quick ? STEPS.quick : STEPS.full);
   return tasks.map((task) => {
     const problem = task.of(train);
     const held = task.of(test);
@@ -91,7 +92,7 @@ function curveTasks({ train, test, tasks }: Images, steps: number): CurveTask[] 
       title: task.title,
       sampling: task.sampling,
       steps,
-      evaluateEvery: evaluateEvery(steps),
+      evaluateEvery: evaluateEvery(steps, effort),
       problem: () => problem,
       accuracy: (parameters) => held.accuracy(parameters),
     };
@@ -122,7 +123,7 @@ export const mnist: Experiment = {
   async run(context: ExperimentContext) {
     const { effort, weights, dataDir, signal } = context;
     const images = dataDir === undefined ? digitsImages() : await mnistImages(dataDir, signal);
-    const tasks = curveTasks(images, effort.steps ?? (effort.quick ? STEPS.quick : STEPS.full));
+    const tasks = curveTasks(images, effort);
     const plan = planOf(effort);
     const runs = TUNED.length * tunedRuns(plan) + plan.seeds.length;
     const counter = new StepCounter(

@@ -160,7 +160,7 @@ function logTicks(values: readonly number[]): number[] {
 
 /** Vega expression for labels, written as in the tables: 10,000, 10, 0.1, 0.001, 1e-4. */
 const POWER_LABEL =
-  "datum.value < 0.00099 || datum.value >= 1e6 ? format(datum.value, '.0e') : datum.value >= 1000 ? format(datum.value, ',d') : format(datum.value, '~g')";
+  "datum.value < 0.00099 || datum.value >= 1e6 ? replace(format(datum.value, '.0e'), '+', '') : datum.value >= 1000 ? format(datum.value, ',d') : format(datum.value, '~g')";
 
 /** Whether the y axis can show the value. */
 const shown = (value: number | undefined, log: boolean): value is number =>

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lineChart } from '../../lib/experiments/experiment/charts';
+import { legendColumns, lineChart } from '../../lib/experiments/experiment/charts';
 import { MissingMeasurementsError } from '../../lib/experiments/experiment/experiment';
 import type { ExperimentDocument } from '../../lib/experiments/experiment/folder';
 import { corpus } from '../../lib/experiments/experiment/experiments/corpus';
@@ -193,6 +193,13 @@ describe('pictures', () => {
       },
     ],
   };
+
+  it('have legends that fit', () => {
+    const tuned = ['learned', 'Adam at 1', 'RMSProp at 1', 'SGD with momentum at 1e-4', 'SGD at 1e-4'];
+    expect(legendColumns(tuned)).toBe(3);
+    expect(legendColumns(tuned.map((name) => name.split(' at ')[0]))).toBe(5);
+    expect(legendColumns(['x'.repeat(200), 'y'])).toBe(1);
+  });
 
   it('show what diverged at the end of the axis', () => {
     const [{ points }] = lineChart(part, false).series;

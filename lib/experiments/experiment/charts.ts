@@ -12,10 +12,10 @@ import {
 } from '../chart';
 import type { ChartPart, SeriesData, SeriesPoint } from './result';
 
-/** Names of at most so many characters stand side by side in a legend. */
-const LEGEND_WIDTH = 102;
+/** Width of a legend in characters: without a canvas Vega takes a character for 10 of the picture's 720 pixels. */
+const LEGEND_WIDTH = 74;
 /** Characters that a line and the gap beside it take. */
-const LEGEND_ENTRY = 7;
+const LEGEND_ENTRY = 5;
 const QUICK = 'QUICK LOOK, not a result. ';
 
 function styles(series: readonly SeriesData[]): LineStyle[] {
@@ -34,11 +34,16 @@ function chartPoint({ x, median, low, high }: SeriesPoint, maximum = NaN): Chart
   return low === median && high === median ? { x, y } : { x, y, low: held(low), high: held(high) };
 }
 
-/** Columns of the legend, so that no row is wider than the picture. */
-function legendColumns(names: readonly string[]): number {
-  const widest = Math.max(...names.map((name) => name.length + LEGEND_ENTRY));
-  const total = names.reduce((sum, name) => sum + name.length + LEGEND_ENTRY, 0);
-  return total <= LEGEND_WIDTH ? names.length : Math.max(1, Math.floor(LEGEND_WIDTH / widest));
+/** The most columns of a legend, filled row by row, with which no row is wider than the picture. */
+export function legendColumns(names: readonly string[]): number {
+  for (let columns = names.length; columns > 1; columns--) {
+    const widths = Array<number>(columns).fill(0);
+    names.forEach((name, i) => {
+      widths[i % columns] = Math.max(widths[i % columns], name.length + LEGEND_ENTRY);
+    });
+    if (widths.reduce((sum, width) => sum + width, 0) <= LEGEND_WIDTH) return columns;
+  }
+  return 1;
 }
 
 /** The part in the house style. */

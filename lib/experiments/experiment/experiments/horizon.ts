@@ -81,11 +81,11 @@ function lateTable(rows: readonly { readonly task: CurveTask; readonly entries: 
 export const horizon: Experiment = {
   name: 'horizon',
   title: 'Long trainings: progress or plateau',
-  figure: 'Section 5 and conclusion',
+  figure: 'Abstract and Figure 4b',
   claim:
-    'The learned optimizer makes stable progress for thousands of steps, far beyond the hundreds it was unrolled for in meta-training; in the longest trainings it is overtaken, its loss reaching a plateau.',
+    'The learned optimizer goes on for thousands of steps, far beyond the few hundred that it is unrolled for in meta-training.',
   method:
-    'Two small networks on the embedded digits, trained far longer than any unroll of meta-training. The learned optimizer as it comes, with the annealing that its weights carry, and without (annealAfter: Infinity), beside Adam and momentum whose constant rates are tuned for this length.',
+    'Does it go on, or does the loss reach a plateau or rise again? Two small networks on the embedded digits, trained far longer than any unroll of meta-training. The learned optimizer as it comes, with the annealing that its weights carry, and without (annealAfter: Infinity), beside Adam and momentum whose constant rates are tuned for this length.',
   async run(context: ExperimentContext) {
     const { effort, weights } = context;
     const plan = planOf({ ...effort, seeds: effort.seeds ?? (effort.quick ? 2 : 5) });

@@ -123,9 +123,9 @@ export const imagenetScale: Experiment = {
   figure: 'Figure 4b',
   drawsMeasurements: true,
   claim:
-    'The learned optimizer trains Inception V3 and ResNet V2 on ImageNet for thousands of steps, problems of a vastly different scale than those it was meta-trained on, and its early progress compares with that of tuned optimizers.',
+    'The learned optimizer trains Inception V3 and ResNet V2 on ImageNet for thousands of steps, problems of a vastly different scale than those it was meta-trained on.',
   method:
-    'The same two architectures on MNIST scaled up to colour images, since ImageNet’s own images cannot be had with a package, for a few hundred steps. Nothing is trained when the experiment runs: it draws the runs that the repository holds.',
+    'The same two architectures on MNIST scaled up to colour images, since ImageNet’s own images cannot be had with a package, for a few hundred steps. Beside what the abstract claims, Adam at five rates is the measure of how well. Nothing is trained when the experiment runs: it draws the runs that the repository holds.',
   run(context: ExperimentContext) {
     const { settings, runs } = readMeasurements<Comparison>(context.resultsDir, FILE, 'runs', COMMAND);
     const networks = [...new Set(runs.map(({ network }) => network))];

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { info } from '../optimizer/info';
 import { addDemoCommand } from './commands/demo';
 import { addEvaluateCommand } from './commands/evaluate';
+import { addExperimentCommand } from './commands/experiment';
 import { addInfoCommand } from './commands/info';
 import { addLandscapesCommand } from './commands/landscapes';
 import { addMetaTrainCommand } from './commands/metaTrain';
@@ -13,6 +14,7 @@ Start here:
   $ learned-optimizer demo                              train on real digits, see the learning curves
   $ learned-optimizer evaluate --expect-median 1e-4     check the final loss over five seeds
   $ learned-optimizer landscapes                        watch it race Adam over two-dimensional landscapes
+  $ learned-optimizer experiment all --quick            a look at what the paper claims, tried here
   $ learned-optimizer info                              which instruction set and how many threads are in use
   $ learned-optimizer presets                           the weights that ship
   $ learned-optimizer meta-train --minutes 10           an optimizer of your own
@@ -44,6 +46,7 @@ export function createProgram(context: Context): Command {
   addDemoCommand(program, context);
   addEvaluateCommand(program, context);
   addLandscapesCommand(program, context);
+  addExperimentCommand(program, context);
   addInfoCommand(program, context);
   addPresetsCommand(program, context);
   addMetaTrainCommand(program, context);

@@ -95,3 +95,18 @@ export function momentum({ learningRate, momentum: mu = 0.9 }: MomentumOptions):
     };
   };
 }
+
+export interface SgdOptions {
+  readonly learningRate: number;
+}
+
+/** Plain gradient descent: θ ← θ − rate·g. */
+export function sgd({ learningRate }: SgdOptions): MakeOptimizer {
+  return (parameters) => ({
+    step(gradients) {
+      forEachValue(parameters, gradients, (parameter, gradient, _, i) => {
+        parameter[i] -= learningRate * gradient[i];
+      });
+    },
+  });
+}

@@ -1,10 +1,19 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { LEVEL_STYLE } from './lineStyles';
 import type { LineStyle } from './lineStyles';
 
 export interface Series {
   readonly name: string;
   readonly style: LineStyle;
-  readonly points: readonly { readonly x: number; readonly y: number }[];
+  readonly points: readonly ChartPoint[];
+}
+
+export interface ChartPoint {
+  readonly x: number;
+  readonly y: number;
+  /** Ends of the band around the line, where there is one. */
+  readonly low?: number;
+  readonly high?: number;
 }
 
 export interface LineChart {
@@ -18,6 +27,10 @@ export interface LineChart {
   readonly logY: boolean;
   /** Where the x axis is labelled; given, it is logarithmic and runs from the first to the last. Default: linear from 0. */
   readonly xTicks?: readonly number[];
+  /** Ends of a linear y axis. Default: by the data. */
+  readonly yRange?: readonly [lowest: number, highest: number];
+  /** Mark every point, not only the line between. */
+  readonly dots?: boolean;
   /** Entries of the legend side by side; the others go into further rows. Default: all in one row. */
   readonly legendColumns?: number;
 }
@@ -78,31 +91,137 @@ const CONFIG = {
   },
 } as const;
 
-/** Powers of ten that the axis labels: all, or every second, third … so that at most nine remain. */
-function decades(values: readonly number[]): number[] {
+/** Steps within a decade that the axis labels where the values span few decades. */
+const WITHIN = [1, 2, 5];
+
+/**
+ * Where a logarithmic axis is labelled; its first and last label are its ends, unless values lie beyond. Powers of ten: all, or
+ * every second, third … so that at most nine remain; of values within two decades 1, 2 and 5 times these.
+ */
+function logTicks(values: readonly number[]): number[] {
   if (values.length === 0) return [1];
-  const low = Math.floor(Math.log10(values.reduce((a, b) => Math.min(a, b))));
-  const high = Math.ceil(Math.log10(values.reduce((a, b) => Math.max(a, b))));
+  const [lowest, highest] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+  const low = Math.floor(Math.log10(lowest));
+  const high = Math.ceil(Math.log10(highest));
+  if (lowest < highest && highest / lowest < 100) {
+    const fine = Array.from({ length: high - low + 1 }, (_, i) =>
+      WITHIN.map((step) => Number(`${step}e${low + i}`)),
+    ).flat();
+    const first = fine.findLastIndex((tick) => tick <= lowest);
+    const last = fine.findIndex((tick) => tick >= highest);
+    return fine.slice(first, last + 1);
+  }
   const every = Math.max(1, Math.ceil((high - low + 1) / 9));
   return Array.from({ length: Math.max(1, high - low) + 1 }, (_, i) => low + i)
     .filter((exponent) => (exponent - low) % every === 0)
     .map((exponent) => 10 ** exponent);
 }
 
-/** Vega expression for the labels of powers of ten, written as in the tables: 10, 0.1, 0.001, 1e-4. */
-const POWER_LABEL = "datum.value < 0.00099 ? format(datum.value, '.0e') : format(datum.value, '~g')";
+/** Vega expression for labels, written as in the tables: 10,000, 10, 0.1, 0.001, 1e-4. */
+const POWER_LABEL =
+  "datum.value < 0.00099 || datum.value >= 1e6 ? replace(format(datum.value, '.0e'), '+', '') : datum.value >= 1000 ? format(datum.value, ',d') : format(datum.value, '~g')";
+
+/** Whether the y axis can show the value. */
+const shown = (value: number | undefined, log: boolean): value is number =>
+  value !== undefined && Number.isFinite(value) && (!log || value > 0);
+
+interface Row {
+  readonly series: string;
+  readonly x: number;
+  readonly y: number;
+  readonly low?: number;
+  readonly high?: number;
+}
+
+function rowsOf({ series, logY }: LineChart): Row[] {
+  return series.flatMap(({ name, points }) =>
+    points
+      .filter(({ y }) => shown(y, logY))
+      .map(({ x, y, low, high }) => ({
+        series: name,
+        x,
+        y,
+        ...(shown(low, logY) && shown(high, logY) ? { low, high } : {}),
+      })),
+  );
+}
+
+function xEncoding(chart: LineChart): object {
+  const { xTicks } = chart;
+  const labels = xTicks?.some((tick) => !Number.isInteger(tick) || tick >= 1e6)
+    ? { labelExpr: POWER_LABEL }
+    : { format: ',d' };
+  return {
+    field: 'x',
+    type: 'quantitative',
+    title: chart.xTitle,
+    scale: xTicks
+      ? { type: 'log', domain: [xTicks[0], xTicks[xTicks.length - 1]], nice: false }
+      : { nice: false, zero: true },
+    axis: { grid: false, ...labels, labelFlush: false, ...(xTicks ? { values: [...xTicks] } : { tickCount: 8 }) },
+  };
+}
+
+function yEncoding(chart: LineChart, rows: readonly Row[]): object {
+  const values = rows.flatMap(({ y, low = y, high = y }) => [y, low, high]);
+  const ticks = logTicks(values);
+  return {
+    field: 'y',
+    type: 'quantitative',
+    title: chart.yTitle,
+    scale: chart.logY
+      ? { type: 'log', domain: [ticks[0], Math.max(ticks[ticks.length - 1], ...values)], nice: false }
+      : { zero: false, ...(chart.yRange ? { domain: [...chart.yRange], nice: false } : {}) },
+    axis: chart.logY ? { values: ticks, labelExpr: POWER_LABEL, domain: false, ticks: false } : { domain: false },
+  };
+}
 
 /** Vega-Lite specification of a line chart in the house style. */
 export function lineChartSpec(chart: LineChart): TopLevelSpec {
-  const rows = chart.series.flatMap(({ name, points }) =>
-    points.filter(({ y }) => Number.isFinite(y) && (!chart.logY || y > 0)).map(({ x, y }) => ({ series: name, x, y })),
-  );
+  const rows = rowsOf(chart);
   const names = chart.series.map(({ name }) => name);
   const styles = chart.series.map(({ style }) => style);
-  const ticks = decades(rows.map(({ y }) => y));
   const { legendColumns = names.length } = chart;
-  const legend = { symbolType: 'stroke' as const, columns: legendColumns };
+  const legend = { symbolType: 'stroke' as const, symbolOpacity: 1, columns: legendColumns };
   const legendRows = Math.max(1, Math.ceil(names.length / legendColumns));
+  const x = xEncoding(chart);
+  const y = yEncoding(chart, rows);
+  const bySeries = (range: readonly unknown[]): object => ({
+    field: 'series',
+    type: 'nominal',
+    sort: names,
+    scale: { domain: names, range },
+    legend,
+  });
+  const colours = styles.map(({ colour }) => colour);
+  const line = {
+    mark: { type: 'line', interpolate: 'linear', clip: true, strokeCap: 'butt', strokeJoin: 'round' },
+    encoding: {
+      x,
+      y,
+      color: bySeries(colours),
+      strokeDash: bySeries(styles.map(({ dash }) => [...dash])),
+      strokeWidth: bySeries(styles.map(({ width }) => width)),
+    },
+  };
+  const band = {
+    transform: [{ filter: 'isValid(datum.low)' }],
+    mark: { type: 'area', interpolate: 'linear', clip: true, fillOpacity: 0.16 },
+    encoding: {
+      x,
+      y: { ...y, field: 'low' },
+      y2: { field: 'high' },
+      fill: bySeries(colours),
+    },
+  };
+  // A level to compare with is no measurement.
+  const measured = chart.series.filter(({ style }) => style !== LEVEL_STYLE).map(({ name }) => name);
+  const dots = {
+    transform: [{ filter: { field: 'series', oneOf: measured } }],
+    mark: { type: 'point', filled: true, size: 38, opacity: 1 },
+    encoding: { x, y, fill: bySeries(colours) },
+  };
+  const layers = [...(rows.some(({ low }) => low !== undefined) ? [band] : []), line, ...(chart.dots ? [dots] : [])];
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
     description: `${chart.title}. ${chart.subtitle}`,
@@ -113,59 +232,9 @@ export function lineChartSpec(chart: LineChart): TopLevelSpec {
     autosize: { type: 'none' },
     padding: { left: 94, right: 28, top: 104 + LEGEND_ROW * (legendRows - 1), bottom: 64 },
     data: { values: rows },
-    mark: { type: 'line', interpolate: 'linear', clip: true, strokeCap: 'butt', strokeJoin: 'round' },
-    encoding: {
-      x: {
-        field: 'x',
-        type: 'quantitative',
-        title: chart.xTitle,
-        scale: chart.xTicks
-          ? { type: 'log', domain: [chart.xTicks[0], chart.xTicks[chart.xTicks.length - 1]], nice: false }
-          : { nice: false, zero: true },
-        axis: {
-          grid: false,
-          format: ',d',
-          labelFlush: false,
-          ...(chart.xTicks ? { values: [...chart.xTicks] } : { tickCount: 8 }),
-        },
-      },
-      y: {
-        field: 'y',
-        type: 'quantitative',
-        title: chart.yTitle,
-        scale: chart.logY
-          ? {
-              type: 'log',
-              domain: [ticks[0], Math.max(ticks[ticks.length - 1], ...rows.map(({ y }) => y))],
-              nice: false,
-            }
-          : { zero: false },
-        axis: chart.logY ? { values: ticks, labelExpr: POWER_LABEL, domain: false, ticks: false } : { domain: false },
-      },
-      color: {
-        field: 'series',
-        type: 'nominal',
-        sort: names,
-        scale: { domain: names, range: styles.map((s) => s.colour) },
-        legend,
-      },
-      strokeDash: {
-        field: 'series',
-        type: 'nominal',
-        sort: names,
-        scale: { domain: names, range: styles.map((s) => [...s.dash]) },
-        legend,
-      },
-      strokeWidth: {
-        field: 'series',
-        type: 'nominal',
-        sort: names,
-        scale: { domain: names, range: styles.map((s) => s.width) },
-        legend,
-      },
-    },
+    ...(layers.length === 1 ? line : { layer: layers }),
     config: CONFIG as unknown as TopLevelSpec['config'],
-  };
+  } as TopLevelSpec;
 }
 
 async function load<T>(name: string, importer: () => Promise<T>): Promise<T> {

@@ -30,6 +30,12 @@ const OTHER_STYLES: readonly LineStyle[] = [
   { colour: COLOURS.orange, dash: [5, 2, 1, 2], width: 1.8 },
 ];
 
+/** A variant of the learned optimizer: near its colour, thinner and dashed. */
+export const VARIANT_STYLE: LineStyle = { colour: COLOURS.orange, dash: [8, 2], width: 2.2 };
+
+/** A level to compare with, not a measurement. */
+export const LEVEL_STYLE: LineStyle = { colour: COLOURS.black, dash: [3, 3], width: 1 };
+
 /** Style of the n-th comparison in a figure. */
 export function comparisonStyle(index: number): LineStyle {
   return OTHER_STYLES[index % OTHER_STYLES.length];

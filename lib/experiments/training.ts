@@ -23,6 +23,8 @@ export interface TrainingOptions {
   readonly stopOnDivergence?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvaluation?: (point: LossPoint) => void;
+  /** After the last evaluation, with the parameters to evaluate; they are valid during the call only. */
+  readonly onEnd?: (parameters: readonly Float32Array[]) => void;
 }
 
 export interface TrainingResult {
@@ -90,6 +92,7 @@ export async function train(
         started = performance.now();
       }
     }
+    options.onEnd?.(optimizer.evaluationParameters?.() ?? parameters);
   } finally {
     optimizer.dispose?.();
   }

@@ -1,4 +1,3 @@
-import { cpus } from 'node:os';
 import { Option, type Command } from 'commander';
 import { requireChartPackages } from '../../experiments/chart';
 import type { DemoResult } from '../../experiments/demo';
@@ -9,6 +8,7 @@ import type { ImageDataset } from '../../datasets/images';
 import { loadMnist, MIRRORS_VARIABLE, type MnistName } from '../../datasets/mnist';
 import { info } from '../../optimizer/info';
 import type { Backend } from '../../tfjs/backend';
+import { machineText, quoted } from '../commandLine';
 import type { Context } from '../context';
 import { UsageError } from '../exit';
 import { collect, integerAtLeast, optimizerOptions } from '../options';
@@ -71,7 +71,6 @@ async function loadDataset(options: DemoCommandOptions, context: Context, progre
 /** The command line that repeats this run. */
 function commandLine(options: DemoCommandOptions, steps: number): string {
   const words = ['npx learned-optimizer demo', `--dataset ${options.dataset}`];
-  const quoted = (text: string): string => (/^[\w./:@{}-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
   if (options.dataDir !== undefined) words.push(`--data-dir ${quoted(options.dataDir)}`);
   words.push(`--steps ${steps}`, `--seed ${options.seed}`);
   if (options.preset !== undefined) words.push(`--preset ${quoted(options.preset)}`);
@@ -82,12 +81,10 @@ function commandLine(options: DemoCommandOptions, steps: number): string {
 }
 
 function environmentOf(backend: Backend): Environment {
-  const { version, isa, threads } = info();
-  const processors = cpus();
   return {
     backend: backend.description,
-    machine: `${processors[0]?.model.trim() || process.arch}, ${processors.length} logical processors; Node ${process.version}, ${process.platform} ${process.arch}; ${isa}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-    version: `learned-optimizer ${version}`,
+    machine: machineText(),
+    version: `learned-optimizer ${info().version}`,
     date: new Date().toISOString().slice(0, 10),
   };
 }

@@ -17,7 +17,7 @@ export interface RunnerOptions {
 }
 
 /** Changes with the task's network, data, batches and evaluation, not with the rounding of another machine. */
-export function taskFingerprint(task: Task, problem: Problem): string {
+export function taskFingerprint(task: Pick<Task, 'sampling' | 'evaluateEvery'>, problem: Problem): string {
   const parameters = problem.initial(0);
   const gradients = zerosLike(problem);
   const batch = Int32Array.from({ length: problem.batchSize }, (_, i) => i);

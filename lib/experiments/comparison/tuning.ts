@@ -17,15 +17,16 @@ export function meanFinalLoss(runs: readonly RunMetrics[]): number {
 }
 
 /**
- * The rate with the lowest final loss, geometric mean over {@link TUNING_SEEDS}: every rate is tried with the first seed,
+ * The rate with the lowest final loss, geometric mean over the seeds: every rate is tried with the first seed,
  * the best three of them with the others too.
  */
 export async function tuneRate(
   runner: Pick<TaskRunner, 'runs'>,
   contestant: Contestant,
   rates: readonly number[],
+  seeds: readonly number[] = TUNING_SEEDS,
 ): Promise<number> {
-  const [first, ...others] = TUNING_SEEDS;
+  const [first, ...others] = seeds;
   const tried: { rate: number; runs: RunMetrics[]; loss: number }[] = [];
   for (const rate of rates) {
     const runs = await runner.runs(contestant, rate, [first]);
@@ -41,6 +42,6 @@ export async function tuneRate(
 }
 
 /** Runs that {@link tuneRate} does. */
-export function tuningRuns(rates: readonly number[]): number {
-  return rates.length + Math.min(FINALISTS, rates.length) * (TUNING_SEEDS.length - 1);
+export function tuningRuns(rates: readonly number[], seeds: readonly number[] = TUNING_SEEDS): number {
+  return rates.length + Math.min(FINALISTS, rates.length) * (seeds.length - 1);
 }

@@ -117,6 +117,30 @@ export class Network implements Problem {
     return total / this.#order.length;
   }
 
+  /**
+   * Share of all samples whose largest output is that of their class, in [0, 1].
+   * @throws {RangeError} if the target is values
+   */
+  accuracy(parameters: readonly Float32Array[]): number {
+    const { target } = this.#options;
+    if (target.kind !== 'classes') throw new RangeError(`target: expected classes for an accuracy, got ${target.kind}`);
+    this.#take(parameters);
+    const { outputSize } = this.#chain;
+    const all = Int32Array.from({ length: this.sampleCount }, (_, i) => i);
+    let correct = 0;
+    for (let start = 0; start < all.length; start += this.batchSize) {
+      const batch = all.subarray(start, start + this.batchSize);
+      this.#loss(batch);
+      batch.forEach((sample, row) => {
+        const from = row * outputSize;
+        let best = 0;
+        for (let j = 1; j < outputSize; j++) if (this.#output[from + j] > this.#output[from + best]) best = j;
+        if (best === target.labels[sample]) correct++;
+      });
+    }
+    return correct / all.length;
+  }
+
   #take(parameters: readonly Float32Array[]): void {
     parameters.forEach((parameter, i) => this.#values[i].set(parameter));
   }

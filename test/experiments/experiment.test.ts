@@ -1,0 +1,213 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { legendColumns, lineChart } from '../../lib/experiments/experiment/charts';
+import { MissingMeasurementsError } from '../../lib/experiments/experiment/experiment';
+import type { ExperimentDocument } from '../../lib/experiments/experiment/folder';
+import { corpus } from '../../lib/experiments/experiment/experiments/corpus';
+import { horizon } from '../../lib/experiments/experiment/experiments/horizon';
+import { imagenetScale } from '../../lib/experiments/experiment/experiments/imagenetScale';
+import { wallClock } from '../../lib/experiments/experiment/experiments/wallClock';
+import { EXPERIMENTS } from '../../lib/experiments/experiment/registry';
+import type { ChartPart, TablePart } from '../../lib/experiments/experiment/result';
+import { runExperiments, type ExperimentsOptions } from '../../lib/experiments/experiment/runExperiments';
+import { loadWeights } from '../../lib/optimizer/presets';
+import { packageRoot } from '../../lib/packageRoot';
+
+const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const options = (out: string, change: Partial<ExperimentsOptions> = {}): ExperimentsOptions => ({
+  experiments: [horizon],
+  weights: loadWeights('hrnn-3'),
+  effort: { quick: true, seeds: 1, steps: 4 },
+  resultsDir: join(packageRoot, 'bench', 'results'),
+  out: join(folder, out),
+  pictures: false,
+  skipMissing: false,
+  provenance: ({ name }) => ({
+    command: `npx learned-optimizer experiment ${name} --quick`,
+    version: 'learned-optimizer 1',
+    weights: 'hrnn-3',
+    machine: 'a <machine>',
+  }),
+  ...change,
+});
+
+const text = (...path: string[]): string => readFileSync(join(folder, ...path), 'utf8');
+const documentOf = (...path: string[]): ExperimentDocument =>
+  JSON.parse(text(...path, 'data.json')) as ExperimentDocument;
+
+describe('an experiment', { timeout: 60_000 }, () => {
+  beforeAll(async () => {
+    await runExperiments(options('whole', { pictures: true }));
+  }, 60_000);
+
+  it('writes the same points as JSON and as CSV', () => {
+    const { parts } = documentOf('whole', 'horizon');
+    const points = parts
+      .filter((part): part is ChartPart => part.kind === 'chart')
+      .flatMap(({ name, series }) =>
+        series.flatMap((of) =>
+          of.points.map(({ x, median, low, high, runs }) =>
+            [name, of.name, x, median ?? '', low ?? '', high ?? '', runs].join(','),
+          ),
+        ),
+      );
+    expect(points.length).toBeGreaterThan(20);
+    expect(text('whole', 'horizon', 'data.csv').trim().split('\n')).toEqual([
+      'chart,series,x,median,low,high,runs',
+      ...points,
+    ]);
+    const table = parts.find((part): part is TablePart => part.kind === 'table')!;
+    const rows = text('whole', 'horizon', `${table.name}.csv`).trim().split('\n');
+    expect(rows).toHaveLength(1 + table.rows.length);
+    expect(rows[1]).toContain(String(table.rows[0][2]));
+  });
+
+  it('draws every chart as SVG and PNG, with named axes, and marks a quick look', () => {
+    const charts = documentOf('whole', 'horizon').parts.filter((part): part is ChartPart => part.kind === 'chart');
+    for (const { name, x, y } of charts) {
+      const svg = text('whole', 'horizon', `${name}.svg`);
+      for (const shown of [x.title, y.title, 'learned', 'QUICK LOOK']) expect(svg).toContain(shown);
+      const png = readFileSync(join(folder, 'whole', 'horizon', `${name}.png`));
+      expect(png.subarray(1, 4).toString()).toBe('PNG');
+    }
+  });
+
+  it('has a report that says what is claimed, what was run and how to repeat it, and stands alone', () => {
+    const html = text('whole', 'index.html');
+    const { findings, quick } = documentOf('whole', 'horizon');
+    expect(quick).toBe(true);
+    expect(html).toContain(horizon.claim);
+    expect(html).toContain('npx learned-optimizer experiment horizon --quick');
+    expect(html).toContain('Quick look');
+    expect(html).toContain('<dt>Seeds reported</dt><dd>0</dd>');
+    expect(html).toContain('a &lt;machine&gt;');
+    expect(html).toContain('<svg');
+    expect(html).toContain(findings[0].measured);
+    expect(html).not.toMatch(/(src|href)="(http:|\/)/);
+    expect(html).not.toMatch(/src=/);
+  });
+
+  it('goes on after an interruption and ends with the same bytes, without training a finished run again', async () => {
+    const controller = new AbortController();
+    const stopped = runExperiments(
+      options('stopped', {
+        signal: controller.signal,
+        onProgress: (_, { done, total }) => {
+          if (done > total / 2) controller.abort(new Error('enough'));
+        },
+      }),
+    );
+    await expect(stopped).rejects.toThrow('enough');
+    const reports = new Map<string, number>();
+    await runExperiments(
+      options('stopped', { onProgress: (_, { run }) => reports.set(run, (reports.get(run) ?? 0) + 1) }),
+    );
+    for (const file of ['data.json', 'data.csv']) {
+      expect(text('stopped', 'horizon', file)).toBe(text('whole', 'horizon', file));
+    }
+    // A run that is kept reports once, one that is trained at every evaluation.
+    const kept = [...reports.values()].filter((count) => count === 1).length;
+    expect(kept).toBeGreaterThanOrEqual(Math.floor(reports.size / 2));
+    expect(kept).toBeLessThan(reports.size);
+  });
+
+  it('has findings that are computed: other data give others', async () => {
+    await runExperiments(options('longer', { effort: { quick: true, seeds: 1, steps: 8 } }));
+    const measured = (path: string): string[] =>
+      documentOf(path, 'horizon').findings.map((finding) => finding.measured);
+    expect(measured('longer')).not.toEqual(measured('whole'));
+  });
+});
+
+describe('corpus', { timeout: 60_000 }, () => {
+  it('gives a profile over the instances of every kind of problem', async () => {
+    await runExperiments(options('corpus', { experiments: [corpus], effort: { quick: true, seeds: 1, steps: 2 } }));
+    const { parts } = documentOf('corpus', 'corpus');
+    const [profile, groups] = parts as [ChartPart, TablePart];
+    const shares = profile.series.map(({ points }) => points.map(({ median }) => median!));
+    for (const share of shares) {
+      expect(share).toEqual([...share].sort((a, b) => a - b));
+      expect(share[share.length - 1]).toBeLessThanOrEqual(1);
+    }
+    // Somebody wins every instance on which not all diverged.
+    expect(shares.reduce((sum, share) => sum + share[0], 0)).toBeGreaterThan(0.9);
+    expect(groups.rows).toHaveLength(16);
+    expect(profile.series[0].points[0].runs).toBe(groups.rows.reduce((sum, row) => sum + (row[1] as number), 0));
+  });
+});
+
+describe('experiments that draw measurements', { timeout: 60_000 }, () => {
+  it('draw those of a checkout and name their machine and command', async () => {
+    await runExperiments(options('drawn', { experiments: [wallClock, imagenetScale] }));
+    const html = text('drawn', 'index.html');
+    for (const shown of ['npm run bench:training', 'npm run experiment:imagenet', 'AMD EPYC', 'ResNet V2 50']) {
+      expect(html).toContain(shown);
+    }
+    expect(documentOf('drawn', 'wall-clock').quick).toBe(false);
+  });
+
+  it('say what is missing and which command makes it, or are left out where all are run', async () => {
+    const missing = { experiments: [wallClock, imagenetScale], resultsDir: join(folder, 'nothing') };
+    await expect(runExperiments(options('missing', missing))).rejects.toThrow(MissingMeasurementsError);
+    const { skipped, written } = await runExperiments(options('missing', { ...missing, skipMissing: true }));
+    expect(written).toEqual([]);
+    expect(skipped.map(({ name }) => name)).toEqual(['wall-clock', 'imagenet-scale']);
+    expect(skipped[0].reason).toMatch(/no such file.*checkout with: npm run bench:training/);
+    expect(skipped[1].reason).toMatch(/npm run experiment:imagenet/);
+  });
+});
+
+describe('the list of experiments', () => {
+  it('has names that fit a command line and a folder, each once', () => {
+    const names = EXPERIMENTS.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).toMatch(/^[a-z][a-z0-9-]*$/);
+    expect(names).not.toContain('all');
+    expect(names).not.toContain('list');
+  });
+});
+
+describe('pictures', () => {
+  const part: ChartPart = {
+    kind: 'chart',
+    name: 'p',
+    title: 'T',
+    subtitle: 'S',
+    caption: '',
+    x: { title: 'x', log: false },
+    y: { title: 'y', log: true, maximum: 10 },
+    dots: false,
+    series: [
+      {
+        name: 'learned',
+        role: 'learned',
+        points: [
+          { x: 0, median: 1, low: 0.5, high: 2, runs: 3 },
+          { x: 1, median: 50, low: 2, high: null, runs: 3 },
+          { x: 2, median: null, low: null, high: null, runs: 3 },
+        ],
+      },
+    ],
+  };
+
+  it('have legends that fit', () => {
+    const tuned = ['learned', 'Adam at 1', 'RMSProp at 1', 'SGD with momentum at 1e-4', 'SGD at 1e-4'];
+    expect(legendColumns(tuned)).toBe(3);
+    expect(legendColumns(tuned.map((name) => name.split(' at ')[0]))).toBe(5);
+    expect(legendColumns(['x'.repeat(200), 'y'])).toBe(1);
+  });
+
+  it('show what diverged at the end of the axis', () => {
+    const [{ points }] = lineChart(part, false).series;
+    expect(points).toEqual([
+      { x: 0, y: 1, low: 0.5, high: 2 },
+      { x: 1, y: 10, low: 2, high: 10 },
+      { x: 2, y: 10 },
+    ]);
+    expect(lineChart(part, true).subtitle).toMatch(/^QUICK LOOK/);
+  });
+});

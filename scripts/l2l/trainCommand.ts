@@ -105,7 +105,12 @@ function configOf(options: TrainL2lOptions): L2lConfig {
   try {
     checkL2lConfig(config);
   } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error });
+    // The fields' names in the message become those of the options.
+    const text = (error as Error).message.replace(
+      /^config\.(\w+)/,
+      (_, field: string) => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    );
+    throw new UsageError(text, { cause: error });
   }
   return config;
 }

@@ -40,6 +40,7 @@ interface CompareL2lOptions {
   readonly weights?: string;
   readonly tasks?: readonly string[];
   readonly seeds: number;
+  readonly steps?: number;
   readonly cache?: string;
   readonly json?: boolean;
 }
@@ -52,6 +53,7 @@ function createCommand({ out, err }: Streams): Command {
     .option('--weights <file>', 'of L2L (default: those that ship)')
     .option('--tasks <names>', `some of ${L2L_TASKS.map(({ name }) => name).join(', ')} (default: all)`, names)
     .option('--seeds <n>', 'starts per task', integerAtLeast(1), 3)
+    .option('--steps <n>', "of a training, instead of the task's own", integerAtLeast(1))
     .option('--cache <file>', 'JSON file that keeps the runs')
     .option('--json', 'print one JSON document, errors too')
     .addHelpText('after', HELP)
@@ -118,13 +120,13 @@ async function compare(options: CompareL2lOptions, context: Context): Promise<vo
     const mnist = await loadL2lImages({ dataDir: options.dataDir, signal, onProgress: downloadProgress(progress) });
     const data: TaskData = { digits: loadDigits(), mnist };
     for (const task of tasks) {
-      const total = (tuningRuns(TUNED_RATES) + OPTIMIZERS * seeds.length) * task.steps;
+      const total = (tuningRuns(TUNED_RATES) + OPTIMIZERS * seeds.length) * (options.steps ?? task.steps);
       let done = 0;
       const onSteps = (run: string, steps: number): void => {
         done += steps;
         progress.update(task.name, done, total, run);
       };
-      const runner = new TaskRunner(task, { data, cache, signal, onSteps });
+      const runner = new TaskRunner(task, { data, cache, signal, steps: options.steps, onSteps });
       rows.push(...(await compareTask(task, runner, l2lContestant(weights), seeds)));
     }
   } finally {

@@ -33,7 +33,7 @@ The folder --out then has
   ${L2L_RUN_FILES.checkpoint}   the state of meta-training, written whole or not at all; --resume goes on from it
 
 Ctrl-C writes a checkpoint and ends with exit code 130; a second one ends at once. A resumed run gives the same weights as one
-that was not interrupted, and with more --trajectories prolongs it. A trajectory takes about 5 seconds of one core, and
+that was not interrupted; with more --trajectories it is prolonged, with another --learning-rate if you like. A trajectory takes about 5 seconds of one core, and
 1 GB of memory. Needs tfjs-node: npm run setup:tfjs-node
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted.
@@ -70,7 +70,7 @@ function createCommand({ out, err }: Streams): Command {
     .description('Meta-trains L2L, the baseline of Andrychowicz et al. 2016, on a small network on MNIST.')
     .option('--data-dir <folder>', "MNIST's idx files; those of t10k are enough (default: downloads them)")
     .option('--out <folder>', 'folder of the run', 'out/l2l')
-    .option('--resume', 'go on with the run in the folder; give the same options again')
+    .option('--resume', 'go on with the run in the folder; give the same options again, --learning-rate may differ')
     .option('--trajectories <n>', 'trainings of the network, those before --resume included', count, TRAJECTORIES)
     .option('--seed <n>', 'of initial weights, starts and batches', count, defaults.seed)
     .option('--horizon <steps>', 'steps of a trajectory', count, defaults.horizon)
@@ -131,7 +131,8 @@ function lossesOf(records: MetaTrainResult['records']): string {
 
 async function train(options: TrainL2lOptions, context: Context): Promise<void> {
   const { streams, signal } = context;
-  const [checkpoint, config] = [checkpointOf(options), configOf(options)];
+  const config = configOf(options);
+  const checkpoint = checkpointOf(options);
   const progress = createProgress(streams);
   try {
     const images = await loadL2lImages({

@@ -114,9 +114,9 @@ if (!hasTfjsNode) {
       metaTrainL2l({ tf, optimizee: recordingQuadratic(), config, trajectories, ...rest });
 
     it('lowers the loss and returns the weights of the best validation', async () => {
-      const result = await run(40);
+      const result = await run(24);
       const final = result.validations.map(({ loss }) => loss);
-      expect(final).toHaveLength(10);
+      expect(final).toHaveLength(6);
       expect(result.best!.loss).toBe(Math.min(...final));
       const untrained = initialL2lWeights(config.seed, config.units);
       const losses = [untrained, result.weights].map((weights) => {
@@ -129,7 +129,10 @@ if (!hasTfjsNode) {
       const shorter = await run(result.best!.trajectories);
       expect(shorter.best).toEqual(result.best);
       expect(shorter.weights.values).toEqual(result.weights.values);
-      expect(JSON.parse(result.weights.metadata.provenance)).toMatchObject({ config, trajectories: 40 });
+      expect(JSON.parse(result.weights.metadata.provenance)).toMatchObject({
+        ...{ trajectories: 24, learningRates: [{ from: 0, learningRate: 1e-2 }] },
+        config: { horizon: 20, truncation: 5, units: 4 },
+      });
     });
 
     it('goes on from a checkpoint with the same bits, also after an abort in mid-trajectory', async () => {
@@ -160,13 +163,26 @@ if (!hasTfjsNode) {
       expect(readFileSync(checkpoint)).toEqual(bytes);
     });
 
+    it('goes on with another learning rate, and says so', async () => {
+      const [same, other] = [join(folder, 'same'), join(folder, 'lower')];
+      await Promise.all([same, other].map((checkpoint) => run(4, { checkpoint })));
+      const higher = await run(8, { checkpoint: same });
+      const lower = await run(8, { checkpoint: other, config: { ...config, learningRate: 1e-3 } });
+      expect(lower.records.slice(0, 5)).not.toEqual(higher.records.slice(0, 5));
+      expect(lower.records.slice(0, 4)).toEqual(higher.records.slice(0, 4));
+      expect((JSON.parse(lower.weights.metadata.provenance) as { learningRates: unknown }).learningRates).toEqual([
+        { from: 0, learningRate: 1e-2 },
+        { from: 4, learningRate: 1e-3 },
+      ]);
+    });
+
     it('refuses a checkpoint of another run, and a file that is none', async () => {
       const checkpoint = join(folder, 'other');
       await run(1, { checkpoint });
-      const other = run(2, { checkpoint, config: { ...config, learningRate: 2e-2 } });
+      const other = run(2, { checkpoint, config: { ...config, truncation: 10 } });
       await expect(other).rejects.toThrow(L2lCheckpointMismatch);
-      await expect(run(2, { checkpoint, config: { ...config, learningRate: 2e-2 } })).rejects.toThrow(
-        /expected a run of .*"learningRate":0.02.*, got one of .*"learningRate":0.01/,
+      await expect(run(2, { checkpoint, config: { ...config, truncation: 10 } })).rejects.toThrow(
+        /expected a run of .*"truncation":10.*, got one of .*"truncation":5/,
       );
       writeFileSync(checkpoint, 'no checkpoint at all');
       await expect(run(2, { checkpoint })).rejects.toThrow(/safetensors/);

@@ -18,6 +18,12 @@ export interface ValidationRecord {
   readonly loss: number;
 }
 
+/** A learning rate of the meta-optimizer, and the number of trajectories before it came into use. */
+export interface RateRecord {
+  readonly from: number;
+  readonly learningRate: number;
+}
+
 /** All that the next trajectory depends on, at the boundary between two trajectories. */
 export interface MetaTrainingState {
   trajectories: number;
@@ -29,6 +35,8 @@ export interface MetaTrainingState {
   bestLoss: number;
   readonly records: TrajectoryRecord[];
   readonly validations: ValidationRecord[];
+  /** Learning rates used so far. */
+  readonly rates: RateRecord[];
 }
 
 /** A checkpoint is of another run. */
@@ -43,19 +51,20 @@ export function freshState({ seed, units }: L2lConfig): MetaTrainingState {
   const values = Float64Array.from(initialL2lWeights(seed, units).values);
   const adam = new MetaAdam(values.length, undefined, BETA2);
   const best = values.slice();
-  return { trajectories: 0, values, adam, best, bestLoss: Infinity, records: [], validations: [] };
+  return { trajectories: 0, values, adam, best, bestLoss: Infinity, records: [], validations: [], rates: [] };
 }
 
 const FORMAT = 'learned-optimizer-l2l-checkpoint';
 
-/** Configuration and optimizee of a run, as one text: checkpoints of others are refused. */
+/** What a run may not change when it goes on, as one text: all of its configuration but the learning rate, and the optimizee. */
 export function runIdentity(config: L2lConfig, optimizee: string): string {
-  return JSON.stringify({ ...config, optimizee }, [...Object.keys(config).sort(), 'optimizee']);
+  const fixed = Object.keys(config).filter((key) => key !== 'learningRate');
+  return JSON.stringify({ ...config, optimizee }, [...fixed.sort(), 'optimizee']);
 }
 
 /** Serialises a state; everything is kept to the last bit. */
 export function encodeState(state: MetaTrainingState, identity: string): Uint8Array {
-  const { trajectories, values, adam, best, bestLoss, records, validations } = state;
+  const { trajectories, values, adam, best, bestLoss, records, validations, rates } = state;
   const arrays: Record<string, Float64Array> = {
     values,
     best,
@@ -63,6 +72,7 @@ export function encodeState(state: MetaTrainingState, identity: string): Uint8Ar
     ...adam.exportState(),
     records: Float64Array.from(records.flatMap(({ meanLoss, lastLoss }) => [meanLoss, lastLoss])),
     validations: Float64Array.from(validations.flatMap((v) => [v.trajectories, v.loss])),
+    rates: Float64Array.from(rates.flatMap(({ from, learningRate }) => [from, learningRate])),
   };
   return encodeSafetensors({
     tensors: Object.entries(arrays).map(([name, data]) => [name, { shape: [data.length], data }]),
@@ -101,5 +111,6 @@ export function readCheckpoint(path: string, config: L2lConfig, identity: string
   state.bestLoss = array('bestLoss')[0];
   for (const [meanLoss, lastLoss] of pairs('records')) state.records.push({ meanLoss, lastLoss });
   for (const [trajectories, loss] of pairs('validations')) state.validations.push({ trajectories, loss });
+  for (const [from, learningRate] of pairs('rates')) state.rates.push({ from, learningRate });
   return state;
 }

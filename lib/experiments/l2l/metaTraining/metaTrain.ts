@@ -53,7 +53,8 @@ export interface MetaTrainResult {
 /**
  * Meta-trains the coordinate-wise LSTM optimizer on one optimizee as Andrychowicz et al. 2016 do (sections 2 and 3):
  * trajectories from fresh starts, the sum of the losses of the steps as objective, truncated backpropagation through time,
- * Adam; the meta-parameters with the lowest final loss over the validation starts are the result.
+ * Adam; the meta-parameters with the lowest final loss over the validation starts are the result. A run that goes on may do so
+ * with another learning rate.
  * @throws {RangeError} for a configuration out of range; {L2lCheckpointMismatch} if the checkpoint is of another run; the
  *   signal's reason when aborted, after the checkpoint of the last whole trajectory has been written
  */
@@ -62,6 +63,9 @@ export async function metaTrainL2l(options: MetaTrainOptions): Promise<MetaTrain
   checkL2lConfig(config);
   const identity = runIdentity(config, optimizee.name);
   const state = checkpoint === undefined ? freshState(config) : readCheckpoint(checkpoint, config, identity);
+  if (state.trajectories < total && state.rates.at(-1)?.learningRate !== config.learningRate) {
+    state.rates.push({ from: state.trajectories, learningRate: config.learningRate });
+  }
   let boundary = encodeState(state, identity);
   let saved = performance.now();
   const save = (): void => {
@@ -123,11 +127,13 @@ async function validate(state: MetaTrainingState, { tf, optimizee, config, signa
 }
 
 function resultOf(state: MetaTrainingState, { config, optimizee }: MetaTrainOptions): MetaTrainResult {
-  const { trajectories, records, validations } = state;
+  const { trajectories, records, validations, rates } = state;
   const best = validations.find(({ loss }) => loss === state.bestLoss);
+  const { learningRate: _, ...fixed } = config;
   const facts = {
     optimizee: optimizee.name,
-    config,
+    config: fixed,
+    learningRates: rates,
     trajectories,
     metaUpdates: state.adam.steps,
     selected: best ?? 'the last, without a validation',

@@ -65,8 +65,8 @@ Which images make a batch and how they are cut follows from --seed and the step 
 stopped, and any number of --workers gives the same batches. Ctrl-C writes a checkpoint and ends with exit code 130; a second one ends
 at once. With --resume, more --steps prolong a run; with no more to do it prints the last evaluation.
 
-The learned optimizer needs no learning rate. If the loss of a very deep network rises at first, as that of Inception V3 does, try
---multiplier 0.03 --warmup-steps 0. It takes about 80 bytes of memory per parameter, 2 GB for ResNet V2 50 and Inception V3, and twice
+The learned optimizer needs no learning rate, but these networks go better with shorter steps: --multiplier 0.1 --warmup-steps 0, for
+Inception V3 0.03. It takes about 80 bytes of memory per parameter, 2 GB for ResNet V2 50 and Inception V3, and twice
 as much while a checkpoint is written or read. A checkpoint has 64 bytes per parameter, 1.6 GB.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted.

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../../../lib/atomicFile';
 import { lineChartSpec, renderChart } from '../../../lib/experiments/chart';
 import type { LineChart, Series } from '../../../lib/experiments/chart';
-import { comparisonStyle, LEARNED_STYLE } from '../../../lib/experiments/lineStyles';
+import { COLOURS, comparisonStyle, LEARNED_STYLE } from '../../../lib/experiments/lineStyles';
 import type { LineStyle } from '../../../lib/experiments/lineStyles';
 import { formatLoss, formatPercent } from '../../../lib/experiments/format';
 import { mean, median } from '../../../lib/experiments/statistics';
@@ -97,8 +97,13 @@ function curve(values: readonly number[], steps: number, combine: (part: readonl
   });
 }
 
-/** The learned optimizer with multipliers: its colour, dashed. */
-const multipliedStyle = (index: number): LineStyle => ({ ...LEARNED_STYLE, dash: [7 - 2 * (index % 3), 3], width: 2 });
+/** The learned optimizer with multipliers: near its colour, dashed. */
+const MULTIPLIED_STYLES: readonly LineStyle[] = [
+  { colour: COLOURS.vermillion, dash: [10, 3], width: 2 },
+  { colour: COLOURS.orange, dash: [2, 2], width: 2.2 },
+  { colour: COLOURS.orange, dash: [6, 2, 2, 2], width: 2 },
+];
+const multipliedStyle = (index: number): LineStyle => MULTIPLIED_STYLES[index % MULTIPLIED_STYLES.length];
 
 function seriesOf(runs: readonly RunRecord[], points: (run: RunRecord) => Series['points']): Series[] {
   let [multiplied, others] = [0, 0];

@@ -13,19 +13,11 @@ import { zerosLike } from '../../lib/problems/problem';
 import { batchSource } from '../../lib/problems/batches';
 import { createRandom } from '../../lib/random';
 import { loadBackend } from '../../lib/tfjs/backend';
-import { hasTfjsNode, requiresTfjsNode, TFJS_NODE_HINT } from '../tfjs/tfjsNode';
+import { describeMissingTfjsNode, hasTfjsNode } from '../tfjs/tfjsNode';
 import { coordinateStep, freshCoordinate, recordingQuadratic, surrogate } from './l2lReference';
 
 if (!hasTfjsNode) {
-  describe('meta-training of L2L', () => {
-    if (requiresTfjsNode) {
-      it('is tested on the real tfjs-node', () => {
-        throw new Error(TFJS_NODE_HINT);
-      });
-    } else {
-      it.skip(`(skipped: ${TFJS_NODE_HINT})`, () => {});
-    }
-  });
+  describeMissingTfjsNode('meta-training of L2L');
 } else {
   const { tf } = await loadBackend('node');
   const folder = mkdtempSync(join(tmpdir(), 'l2l-'));

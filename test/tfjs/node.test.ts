@@ -4,18 +4,10 @@ import { loadBackend } from '../../lib/tfjs/backend';
 import { learnedOptimizer } from '../../lib/tfjs/index';
 import { contract, normals, values } from './contract';
 import { layersContract, setNormalWeights } from './layers';
-import { hasTfjsNode, requiresTfjsNode, TFJS_NODE_HINT } from './tfjsNode';
+import { describeMissingTfjsNode, hasTfjsNode } from './tfjsNode';
 
 if (!hasTfjsNode) {
-  describe('the learned optimizer on tfjs-node', () => {
-    if (requiresTfjsNode) {
-      it('is tested on the real tfjs-node', () => {
-        throw new Error(TFJS_NODE_HINT);
-      });
-    } else {
-      it.skip(`(skipped: ${TFJS_NODE_HINT})`, () => {});
-    }
-  });
+  describeMissingTfjsNode('the learned optimizer on tfjs-node');
 } else {
   const { tf } = await loadBackend('node');
 

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { runScript } from '../../examples/imagenet/runScript';
 import type { Context } from '../../lib/cli/context';
 import { chosen, integerAtLeast, names } from '../../lib/cli/options';
 import { printJson, printLine, tableText, type Streams } from '../../lib/cli/output';
 import { createProgress, downloadProgress } from '../../lib/cli/progress';
+import { runScript } from '../../lib/cli/runScript';
 import { BASELINES, TUNED_RATES, type Contestant } from '../../lib/experiments/comparison/contestants';
 import { RunCache } from '../../lib/experiments/comparison/runCache';
 import { TaskRunner } from '../../lib/experiments/comparison/runner';

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { runScript } from '../../examples/imagenet/runScript';
 import type { Context } from '../../lib/cli/context';
 import { Interrupted, UsageError } from '../../lib/cli/exit';
 import { integerAtLeast, positiveNumber } from '../../lib/cli/options';
 import { note, printJson, printLine, type Streams } from '../../lib/cli/output';
 import { createProgress, downloadProgress } from '../../lib/cli/progress';
+import { runScript } from '../../lib/cli/runScript';
 import { L2lCheckpointMismatch } from '../../lib/experiments/l2l/metaTraining/checkpoint';
 import { checkL2lConfig, L2L_DEFAULTS, type L2lConfig } from '../../lib/experiments/l2l/metaTraining/config';
 import { metaTrainL2l, type MetaTrainResult } from '../../lib/experiments/l2l/metaTraining/metaTrain';

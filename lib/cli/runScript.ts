@@ -1,11 +1,9 @@
-import { CommanderError } from 'commander';
-import type { Command } from 'commander';
-import { EXIT, exitCodeOf } from '../../lib/cli/exit';
-import { note, printJson } from '../../lib/cli/output';
-import type { Streams } from '../../lib/cli/output';
+import { CommanderError, type Command } from 'commander';
+import { EXIT, exitCodeOf } from './exit';
+import { note, printJson, type Streams } from './output';
 
 /**
- * Runs a script's command.
+ * Runs the command of a script or example outside the CLI, with the CLI's exit codes.
  * @param name of the script, for messages
  * @param args without the program's name
  * @returns the exit code; what went wrong has been written

@@ -1,14 +1,12 @@
-import { loadDigitsDataset } from '../../../datasets/digits';
-import { slice, type LabelledImages } from '../../../datasets/images';
-import { loadMnist } from '../../../datasets/mnist';
-import { Network } from '../../../problems/network/network';
-import { MissingDataError, MNIST_COUNT } from '../../tasks/data';
+import type { LabelledImages } from '../../../datasets/images';
+import type { Network } from '../../../problems/network/network';
 import { NETWORK_TASKS } from '../../tasks/networkTasks';
 import type { Task } from '../../tasks/task';
 import { VALIDATION_TASKS } from '../../tasks/validationTasks';
 import { learned, planOf, TUNED } from '../contestants';
 import { CurveRunner, StepCounter, tunedRuns, type CurveTask } from '../curveRunner';
 import type { Effort, Experiment, ExperimentContext } from '../experiment';
+import { heldOutImages, type HeldOutImages } from '../heldOutImages';
 import {
   accuracyOf,
   comparisonFinding,
@@ -25,68 +23,36 @@ const STEPS = { full: 2000, quick: 400 };
 /** Share of test images that the learned optimizer may be behind and still count as good. */
 const ACCURACY_TOLERANCE = 0.005;
 
-interface Images {
-  readonly train: LabelledImages;
-  readonly test: LabelledImages;
-  readonly provenance: string;
-  /** Networks with a name and a title that fit the images. */
-  readonly tasks: readonly (Task & { readonly of: (images: LabelledImages) => Network })[];
-}
+/** A network with a name and a title that fit the images. */
+type ImageTask = Task & { readonly of: (images: LabelledImages) => Network };
 
 const find = (tasks: readonly Task[], name: string): Task => tasks.find((task) => task.name === name)!;
 
-/** The first 8,000 images of t10k train, its last 2,000 test. */
-async function mnistImages(dataDir: string, signal?: AbortSignal): Promise<Images> {
-  const { train, test } = await loadMnist({ dataset: 'mnist', dataDir, signal });
-  // With only the t10k files there, its images come split already; else t10k is the test part.
-  const split = test.count >= MNIST_COUNT + 2000;
-  const parts = split
-    ? { train: slice(test, 0, MNIST_COUNT), test: slice(test, MNIST_COUNT, MNIST_COUNT + 2000) }
-    : { train, test };
-  if (parts.train.count !== MNIST_COUNT) {
-    throw new MissingDataError(
-      `--data-dir: expected the 10,000 images of MNIST in t10k-images, got ${train.count + test.count}`,
-    );
-  }
-  const tasks = ['mnist-relu', 'mnist-sigmoid', 'mnist-conv'].map((name) => {
-    const task = find(NETWORK_TASKS, name);
-    return { ...task, of: (mnist: LabelledImages) => task.problem({ digits: mnist, mnist }) as Network };
-  });
-  return { ...parts, provenance: 'MNIST, t10k files: the first 8,000 images train, the last 2,000 test', tasks };
+function mnistTask(name: string, change: Partial<Task> = {}): ImageTask {
+  const task = find(NETWORK_TASKS, name);
+  return { ...task, ...change, of: (images) => task.problem({ digits: images, mnist: images }) as Network };
 }
 
-function digitsImages(): Images {
-  const { train, test, provenance } = loadDigitsDataset();
-  const dense = (['relu', 'sigmoid'] as const).map((activation) => {
-    const task = find(NETWORK_TASKS, `mnist-${activation}`);
-    return {
-      ...task,
-      name: `held-out-digits-${activation}`,
-      title: `64-64-10 ${activation}, digits`,
-      of: (mnist: LabelledImages) => task.problem({ digits: mnist, mnist }) as Network,
-    };
-  });
+function imageTasks({ kind }: HeldOutImages): ImageTask[] {
+  if (kind === 'mnist') return ['mnist-relu', 'mnist-sigmoid', 'mnist-conv'].map((name) => mnistTask(name));
   const conv = find(VALIDATION_TASKS, 'digits-conv');
-  return {
-    train,
-    test,
-    provenance: `not MNIST (no --data-dir): ${provenance}`,
-    tasks: [
-      ...dense,
-      {
-        ...conv,
-        name: 'held-out-digits-conv',
-        of: (digits: LabelledImages) => conv.problem({ digits }) as Network,
-      },
-    ],
-  };
+  return [
+    // Twice as wide as the validation tasks digits-relu and digits-sigmoid.
+    ...(['relu', 'sigmoid'] as const).map((activation) =>
+      mnistTask(`mnist-${activation}`, {
+        name: `digits-64-${activation}`,
+        title: `64-64-10 ${activation}, digits`,
+      }),
+    ),
+    { ...conv, of: (digits) => conv.problem({ digits }) as Network },
+  ];
 }
 
-function curveTasks({ train, test, tasks }: Images, effort: Effort): CurveTask[] {
+function curveTasks(images: HeldOutImages, effort: Effort): CurveTask[] {
   const steps = effort.steps ?? (effort.quick ? STEPS.quick : STEPS.full);
-  return tasks.map((task) => {
-    const problem = task.of(train);
-    const held = task.of(test);
+  return imageTasks(images).map((task) => {
+    const problem = task.of(images.train);
+    const held = task.of(images.test);
     return {
       name: task.name,
       title: task.title,
@@ -121,8 +87,8 @@ export const mnist: Experiment = {
   method:
     'Two fully connected networks (relu, sigmoid) and a convolutional one, batches of 64, from the same starts on the same batches for all. The loss is over the first 2,000 training images (convolutional network: 1,024) or, of the digits, all; accuracies are of images that were held out.',
   async run(context: ExperimentContext) {
-    const { effort, weights, dataDir, signal } = context;
-    const images = dataDir === undefined ? digitsImages() : await mnistImages(dataDir, signal);
+    const { effort, weights } = context;
+    const images = await heldOutImages(context);
     const tasks = curveTasks(images, effort);
     const plan = planOf(effort);
     const runs = TUNED.length * tunedRuns(plan) + plan.seeds.length;
@@ -151,11 +117,7 @@ export const mnist: Experiment = {
       ],
       notes: [
         'Rates of all but the learned optimizer are tuned on each network; the learned one is used as it comes.',
-        ...(dataDir === undefined
-          ? [
-              'These are the 8×8 digits that ship with the package, not MNIST: give a folder with its t10k files with --data-dir.',
-            ]
-          : ['The training images are 8,000 of MNIST’s test files: accuracies do not compare with published ones.']),
+        images.note,
       ],
       parts: [
         ...rows.map(({ task, own, others }) =>

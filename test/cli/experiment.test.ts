@@ -14,7 +14,9 @@ describe('experiment', { timeout: TIMEOUT }, () => {
     const [table, json] = await Promise.all([cli(['experiment', 'list']), cli(['experiment', 'list', '--json'])]);
     const all = JSON.parse(json.stdout) as { name: string; figure: string; claim: string }[];
     expect(all.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['learning-rate', 'mnist', 'wall-clock', 'imagenet-scale', 'corpus', 'horizon']),
+      expect.arrayContaining([
+        ...['earlier-learned-optimizer', 'learning-rate', 'mnist', 'wall-clock', 'imagenet-scale', 'corpus', 'horizon'],
+      ]),
     );
     for (const { name, figure, claim } of all) {
       expect(table.stdout).toMatch(new RegExp(`${name} .*${figure}`));
@@ -28,7 +30,7 @@ describe('experiment', { timeout: TIMEOUT }, () => {
     const first = await cli(args);
     expect(first.code, first.stderr).toBe(0);
     expect(first.stdout).toMatch(/QUICK LOOK/);
-    expect(first.stdout).toMatch(/(yes| no) {2}held-out-digits-relu: median final loss/);
+    expect(first.stdout).toMatch(/(yes| no) {2}digits-64-relu: median final loss/);
     expect(first.stdout).toContain(join(out, 'index.html'));
     expect(first.stderr).toMatch(/mnist: [\d,]+ of [\d,]+, /);
     const document = JSON.parse(readFileSync(join(out, 'mnist', 'data.json'), 'utf8')) as ExperimentDocument;

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { legendColumns, lineChart } from '../../lib/experiments/experiment/chart
 import { MissingMeasurementsError } from '../../lib/experiments/experiment/experiment';
 import type { ExperimentDocument } from '../../lib/experiments/experiment/folder';
 import { corpus } from '../../lib/experiments/experiment/experiments/corpus';
+import { earlierLearnedOptimizer } from '../../lib/experiments/experiment/experiments/earlierLearnedOptimizer';
 import { horizon } from '../../lib/experiments/experiment/experiments/horizon';
 import { imagenetScale } from '../../lib/experiments/experiment/experiments/imagenetScale';
 import { wallClock } from '../../lib/experiments/experiment/experiments/wallClock';
@@ -14,6 +15,7 @@ import type { ChartPart, TablePart } from '../../lib/experiments/experiment/resu
 import { runExperiments, type ExperimentsOptions } from '../../lib/experiments/experiment/runExperiments';
 import { loadWeights } from '../../lib/optimizer/presets';
 import { packageRoot } from '../../lib/packageRoot';
+import { imagePair } from '../datasets/idxFiles';
 
 const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -140,6 +142,58 @@ describe('corpus', { timeout: 60_000 }, () => {
   });
 });
 
+describe('earlier-learned-optimizer', { timeout: 60_000 }, () => {
+  it('trains both networks with L2L and the learned optimizer as they come, and the others tuned', async () => {
+    await runExperiments(
+      options('earlier', {
+        experiments: [earlierLearnedOptimizer],
+        effort: { quick: true, seeds: 1, steps: 2 },
+      }),
+    );
+    const { parts, findings, settings, notes } = documentOf('earlier', 'earlier-learned-optimizer');
+    const charts = parts.filter((part): part is ChartPart => part.kind === 'chart');
+    expect(charts.map(({ name }) => name)).toEqual(['sigmoid-short', 'sigmoid-long', 'relu-short', 'relu-long']);
+    for (const { name, series } of charts) {
+      const own = name.endsWith('short') ? ['learned', 'learned (no warm-up)'] : ['learned'];
+      expect(series.map((of) => of.name).slice(0, -2)).toEqual([...own, 'L2L']);
+      expect(series.slice(-2).map((of) => of.name.split(' at ')[0])).toEqual(['Adam', 'RMSProp']);
+      expect(new Set(series.map(({ points }) => points[0].median)).size, 'the same start for all').toBe(1);
+    }
+    const { rows } = parts.find((part): part is TablePart => part.kind === 'table')!;
+    const of = (title: string): unknown[] => rows.filter((row) => row[1] === title).map((row) => row[2]);
+    expect(of('L2L')).toEqual([1, 1, 1, 1]);
+    expect(of('L2L (factor tuned)')).toHaveLength(2);
+    for (const factor of of('L2L (factor tuned)')) expect([0.1, 0.3, 1, 3]).toContain(factor);
+    expect(findings.map(({ expected }) => expected.split(':')[0])).toEqual([
+      ...['sigmoid-short', 'sigmoid-long', 'relu-short', 'relu-long'],
+      ...['sigmoid-short', 'sigmoid-long', 'relu-short', 'relu-long'],
+      ...['sigmoid-long', 'relu-short', 'relu-long'],
+      expect.stringContaining('no run of the learned optimizer'),
+    ]);
+    expect(settings[0][1]).toMatch(/^not MNIST/);
+    expect(notes.join(' ')).toMatch(/data\/l2l\.md.*not MNIST/);
+  });
+
+  it('trains for the steps of L2L’s meta-training and for longer, on MNIST where there is a folder with it', async () => {
+    const dataDir = join(folder, 'mnist');
+    mkdirSync(dataDir);
+    const { images, labels } = imagePair(10_000);
+    writeFileSync(join(dataDir, 't10k-images-idx3-ubyte.gz'), images);
+    writeFileSync(join(dataDir, 't10k-labels-idx1-ubyte.gz'), labels);
+    const effort = { quick: true, seeds: 1, steps: 101 };
+    await runExperiments(options('earlier-mnist', { experiments: [earlierLearnedOptimizer], effort, dataDir }));
+    const { parts } = documentOf('earlier-mnist', 'earlier-learned-optimizer');
+    const charts = parts.filter((part): part is ChartPart => part.kind === 'chart');
+    expect(charts.map(({ title }) => title)).toEqual([
+      '12-20-10 sigmoid, MNIST, 100 steps',
+      '12-20-10 sigmoid, MNIST, 101 steps',
+      '12-20-10 relu, MNIST, 100 steps',
+      '12-20-10 relu, MNIST, 101 steps',
+    ]);
+    expect(charts.map(({ series }) => series[0].points.at(-1)!.x)).toEqual([100, 101, 100, 101]);
+  });
+});
+
 describe('experiments that draw measurements', { timeout: 60_000 }, () => {
   it('draw those of a checkout and name their machine and command', async () => {
     await runExperiments(options('drawn', { experiments: [wallClock, imagenetScale] }));
@@ -162,6 +216,12 @@ describe('experiments that draw measurements', { timeout: 60_000 }, () => {
 });
 
 describe('the list of experiments', () => {
+  it('is in the order of the figures of the paper', () => {
+    const numbers = EXPERIMENTS.map(({ figure }) => /^Figure (\d+)/.exec(figure)?.[1]).filter((n) => n !== undefined);
+    expect(numbers).toEqual([...numbers].sort());
+    expect(EXPERIMENTS[0]).toBe(earlierLearnedOptimizer);
+  });
+
   it('has names that fit a command line and a folder, each once', () => {
     const names = EXPERIMENTS.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);

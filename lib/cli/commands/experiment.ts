@@ -48,7 +48,7 @@ Examples:
       the experiments and the figures of the paper they belong to
   $ learned-optimizer experiment all --quick
       a look at everything: about ten minutes
-  $ learned-optimizer experiment mnist --data-dir data/mnist
+  $ learned-optimizer experiment earlier-learned-optimizer mnist --data-dir data/mnist
       on MNIST's t10k files; without --data-dir on the 8×8 digits that ship
   $ learned-optimizer experiment learning-rate horizon --out out/long
       two of them, in full: hours; run a third into the same folder at the same time from another terminal
@@ -179,7 +179,10 @@ export function addExperimentCommand(program: Command, context: Context): void {
     .argument('<names...>', `${LIST}, ${ALL}, or some of ${known}`)
     .option('--quick', 'a look in minutes: fewer seeds, rates and steps; marked in data, pictures and report')
     .option('--out <dir>', 'folder for report, data, pictures and finished runs', 'out/experiments')
-    .option('--data-dir <dir>', "folder with MNIST's t10k idx files, for mnist (default: the embedded 8×8 digits)")
+    .option(
+      '--data-dir <dir>',
+      "folder with MNIST's t10k idx files, for earlier-learned-optimizer and mnist (default: the embedded 8×8 digits)",
+    )
     .option('--seeds <n>', 'seeds reported, from 0 (default: 5; with --quick 2 or 3)', integerAtLeast(1))
     .option('--steps <n>', "training steps of every run (default: the experiments' own)", integerAtLeast(1))
     .option('--preset <name>', 'weights of the learned optimizer that ship; see "learned-optimizer presets"')

@@ -38,6 +38,12 @@ export function learnedWithoutAnnealing(weights: Weights): Contestant {
   return { ...learnedContestant({ ...weights, metadata }), title: 'learned (not annealed)' };
 }
 
+/** The same without its warm-up, as with the option `warmupSteps: 0`. */
+export function learnedWithoutWarmup(weights: Weights): Contestant {
+  const metadata = { ...weights.metadata, warmup: undefined };
+  return { ...learnedContestant({ ...weights, metadata }), title: 'learned (no warm-up)' };
+}
+
 /** Seeds and rates of an effort. */
 export interface Plan {
   /** Reported. */

@@ -20,11 +20,13 @@ import {
 export interface Entry {
   readonly role: SeriesData['role'];
   readonly runs: RateCurves;
+  /** Nothing was tuned: the rate is no part of the title. */
+  readonly untuned?: boolean;
 }
 
 /** The optimizer and, where it was tuned, its rate. */
-export function entryTitle({ role, runs: { contestant, rate } }: Entry): string {
-  return role === 'other' ? `${contestant.title} at ${formatRate(rate)}` : contestant.title;
+export function entryTitle({ role, untuned = false, runs: { contestant, rate } }: Entry): string {
+  return role === 'other' && !untuned ? `${contestant.title} at ${formatRate(rate)}` : contestant.title;
 }
 
 /** Final losses; a diverged run counts as infinite. */

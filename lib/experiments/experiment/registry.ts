@@ -1,5 +1,6 @@
 import type { Experiment } from './experiment';
 import { corpus } from './experiments/corpus';
+import { earlierLearnedOptimizer } from './experiments/earlierLearnedOptimizer';
 import { horizon } from './experiments/horizon';
 import { imagenetScale } from './experiments/imagenetScale';
 import { learningRate } from './experiments/learningRate';
@@ -7,4 +8,12 @@ import { mnist } from './experiments/mnist';
 import { wallClock } from './experiments/wallClock';
 
 /** All experiments, in the order of the report. One more is one more file in `experiments/` and one more entry here. */
-export const EXPERIMENTS: readonly Experiment[] = [corpus, mnist, imagenetScale, learningRate, horizon, wallClock];
+export const EXPERIMENTS: readonly Experiment[] = [
+  earlierLearnedOptimizer,
+  corpus,
+  mnist,
+  imagenetScale,
+  learningRate,
+  horizon,
+  wallClock,
+];

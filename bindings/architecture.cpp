@@ -23,6 +23,7 @@ Config readArchitecture(Napi::Value value, const std::string& argument) {
   for (const auto& s : switches) {
     if (requireBoolean(a.Get(s.key), name(s.key))) c.flags |= s.flag;
   }
+  if (!requireBoolean(a.Get("inputScaling"), name("inputScaling"))) c.flags |= kUnscaledInputs;
   const std::string mean = requireString(a.Get("learningRateMean"), name("learningRateMean"));
   if (mean == "tensor") {
     c.flags |= kTensorLearningRateMean;

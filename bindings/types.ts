@@ -41,6 +41,11 @@ export interface Architecture {
   /** The decay of λ is β_λ^(2^−s) instead of one β_λ for all timescales. */
   readonly scaleDecayPerTimescale: boolean;
   /**
+   * m_s = asinh(ḡ_s/√(λ_s + 1e-16)): the dynamic input scaling of the paper (section 3.2.2). False, an ablation: m_s is that of
+   * ḡ_s itself, and of λ only the relative log magnitude tells; then the step depends on the scale of the gradients.
+   */
+  readonly inputScaling: boolean;
+  /**
    * Functions of the parameter RNN and of its inputs. `transcendental`: σ, tanh, asinh and ln of the paper and the released
    * code, and decays that are learned for the fastest timescale. `algebraic`: ½ + ½·softsign 2x, softsign x = x/(1 + |x|),
    * m/√(1 + ¼m²) and the piecewise-linear logarithm in their places, and decays that are learned for the slowest timescale:
@@ -52,9 +57,9 @@ export interface Architecture {
   /** Upper bound of η_step. */
   readonly maxLogLearningRate: number;
   /**
-   * Multiplies every gradient before anything else but clipping, 1e-9 to 1e9. The step does not depend on the scale of the
-   * gradients as long as their squares are far above the 1e-12 that the dynamic scaling adds to them (released code); near a
-   * minimum, gradients below 1e-6 vanish in it unless they are scaled up.
+   * Multiplies every gradient before anything else but clipping, 1e-9 to 1e9. With `inputScaling` the step does not depend on
+   * the scale of the gradients as long as their squares are far above the 1e-12 that the dynamic scaling adds to them
+   * (released code); near a minimum, gradients below 1e-6 vanish in it unless they are scaled up.
    */
   readonly gradientScale: number;
 }

@@ -29,6 +29,8 @@ enum ConfigFlag : unsigned {
   kTensorLearningRateMean = 1u << 7,
   // softsign for tanh and σ, and functions as cheap for asinh, ln and the σ of the decays (math.h, param_step.h)
   kAlgebraicActivations = 1u << 8,
+  // m is that of ḡ itself, not of ḡ/√λ
+  kUnscaledInputs = 1u << 9,
 };
 
 LO_HD LO_INLINE constexpr int inputCountOf(int timescales, unsigned flags) {

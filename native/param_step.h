@@ -195,7 +195,8 @@ LO_HD LO_INLINE void computeDecays(const Shape& shape, const Cell<W, V>& cell, c
   }
 }
 
-// Advances ḡ and λ of one timescale; gives m, the scaled gradient, and λ + 1e-16.
+// Advances ḡ and λ of one timescale; gives m, the scaled gradient, and λ + 1e-16. Without dynamic scaling of the inputs, m is
+// as with λ = 1, which then only the relative log magnitude tells of.
 template <class P, class Shape>
 LO_HD LO_INLINE P updateTimescale(const Shape& shape, P decay, P gain, P scaleDecay, P scaleGain, P gradient, P& momentum,
                                   P& scale, P& average, P& shifted) {
@@ -207,11 +208,12 @@ LO_HD LO_INLINE P updateTimescale(const Shape& shape, P decay, P gain, P scaleDe
   }
   scale = fma_(scaleDecay, scale, scaleGain * fma_(average, average, P(T(1e-12))));
   shifted = scale + P(T(1e-16));
+  const P divisor = shape.has(kUnscaledInputs) ? P(T(1)) : shifted;
   if (shape.has(kAlgebraicActivations)) {
     // m/√(1 + ¼m²) for m = ḡ/√λ, in the place of asinh m: the same slope at 0, 2 at infinity.
-    return average / sqrt_(fma_(average * P(T(0.25)), average, shifted));
+    return average / sqrt_(fma_(average * P(T(0.25)), average, divisor));
   }
-  return asinh_(average / sqrt_(shifted));
+  return asinh_(average / sqrt_(divisor));
 }
 
 template <class P, class Shape>

@@ -221,13 +221,15 @@ LO_HD LO_INLINE void updateInputsBackward(const Shape& shape, const Cell<W, V>& 
   }
   if (shape.has(kAbsoluteLearningRate)) old.logRate = old.logRate + x[n++];
 
-  const bool algebraic = shape.has(kAlgebraicActivations);
+  const bool algebraic = shape.has(kAlgebraicActivations), unscaled = shape.has(kUnscaledInputs);
   P inputDecay(zero), scaleDecay(zero);  // adjoints, carried from one timescale to that which its decay was made of
   const Decays<P, Shape>& d = t.decays;
   barGradient = zero;
   for (int k = 0; k < S; ++k) {
     const int s = algebraic ? k : S - 1 - k;
-    const P ratio = t.average[s] * t.inverseRoot[s];
+    // Without dynamic scaling m does not depend on λ.
+    const P root = unscaled ? one : t.inverseRoot[s];
+    const P ratio = t.average[s] * root;
     P barRatio, magnitude;
     if (algebraic) {
       const P inverse = one / fma_(ratio * P(T(0.25)), ratio, one);
@@ -236,16 +238,17 @@ LO_HD LO_INLINE void updateInputsBackward(const Shape& shape, const Cell<W, V>& 
     } else {
       barRatio = x[s] / sqrt_(fma_(ratio, ratio, one));
     }
+    const P viaScale = unscaled ? zero : P(T(-0.5)) * barRatio;
     // shifted = λ + 1e-16
     P shifted;
     if (algebraic) {
-      shifted = fma_(P(T(-0.5)) * barRatio * ratio * t.inverseRoot[s], t.inverseRoot[s], magnitude);
+      shifted = fma_(viaScale * ratio * t.inverseRoot[s], t.inverseRoot[s], magnitude);
     } else {
-      shifted = t.inverseRoot[s] * (fma_(P(T(-0.5)) * barRatio, ratio, logMagnitude[s]) * t.inverseRoot[s]);
+      shifted = t.inverseRoot[s] * (fma_(viaScale, ratio, logMagnitude[s]) * t.inverseRoot[s]);
     }
     const P scale = bar.scale[s] + shifted;
     const P square = fma_(t.average[s], t.average[s], P(T(1e-12)));
-    P average = fma_(barRatio, t.inverseRoot[s], (scale + scale) * d.scaleGain[s] * t.average[s]);
+    P average = fma_(barRatio, root, (scale + scale) * d.scaleGain[s] * t.average[s]);
     old.scale[s] = scale * d.scale[s];
     const P barScaleDecay = scale * (state.scale[s] - square);
     if (S > 1) {

@@ -182,7 +182,7 @@ export class TypeScriptStep {
       const scale = scaleDecay * state[cell + H + S + s] + (1 - scaleDecay) * (average * average + 1e-12);
       if (S > 1) state[cell + H + s] = average;
       state[cell + H + S + s] = scale;
-      x[s] = asinh(average / Math.sqrt(scale + 1e-16));
+      x[s] = asinh(a.inputScaling ? average / Math.sqrt(scale + 1e-16) : average);
       decay = Math.sqrt(decay);
       if (a.scaleDecayPerTimescale) scaleDecay = Math.sqrt(scaleDecay);
     }

@@ -1,4 +1,4 @@
-import { withoutDefaultActivations } from '../optimizer/architecture';
+import { withoutLaterDefaults } from '../optimizer/architecture';
 import { createWeights, saveWeights } from '../optimizer/weights';
 import type { Weights } from '../optimizer/weights';
 import { sha256OfFile } from '../sha256';
@@ -61,7 +61,7 @@ function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration:
   return unflatten(weightsArchitecture(config), average, {
     name: config.name ?? `iteration-${iteration}`,
     description: config.description ?? `Meta-trained on the corpus "${config.corpus}".`,
-    provenance: JSON.stringify({ iteration, config, start }, withoutDefaultActivations),
+    provenance: JSON.stringify({ iteration, config, start }, withoutLaterDefaults),
     initialLearningRate: 1e-3,
     ...weightsSchedule(config),
   });

@@ -19,6 +19,7 @@ export const DEFAULT_ARCHITECTURE: Architecture = {
   gradientShortcut: true,
   attention: false,
   scaleDecayPerTimescale: false,
+  inputScaling: true,
   activations: 'transcendental',
   learningRateMean: 'problem',
   maxLogLearningRate: 33,
@@ -29,12 +30,16 @@ export const DEFAULT_ARCHITECTURE: Architecture = {
 export const MIN_LOG_LEARNING_RATE = -33;
 
 /**
- * Replacer of JSON.stringify for what holds an architecture: `activations` is written only where they are not
- * transcendental, so that files and hashes from before the field existed keep their bytes.
+ * Replacer of JSON.stringify for what holds an architecture: these fields are written only where they are not those of
+ * DEFAULT_ARCHITECTURE, so that files and hashes from before the fields existed keep their bytes.
  */
-export function withoutDefaultActivations(key: string, value: unknown): unknown {
-  return key === 'activations' && value === DEFAULT_ARCHITECTURE.activations ? undefined : value;
+export function withoutDefaults(...fields: (keyof Architecture)[]): (key: string, value: unknown) => unknown {
+  const omitted = new Map<string, unknown>(fields.map((field) => [field, DEFAULT_ARCHITECTURE[field]]));
+  return (key, value) => (omitted.has(key) && omitted.get(key) === value ? undefined : value);
 }
+
+/** Of all fields that files may lack. */
+export const withoutLaterDefaults = withoutDefaults('activations', 'inputScaling');
 
 /** Whether the tensor RNN sees the mean of x beside the mean of h': only when x is more than the scaled gradients. */
 export function tensorSeesInputs(a: Architecture): boolean {
@@ -91,15 +96,15 @@ function requireInteger(name: string, value: unknown, min: number, max: number):
 }
 
 /**
- * Checks an architecture that came from a file or a caller. `gradientScale` and `activations` may be missing,
- * which means 1 and 'transcendental'.
+ * Checks an architecture that came from a file or a caller. `gradientScale`, `activations` and `inputScaling` may be
+ * missing, which means 1, 'transcendental' and true.
  * @throws TypeError or RangeError naming the field, what was expected and what came.
  */
 export function validateArchitecture(value: unknown): Architecture {
   if (typeof value !== 'object' || value === null) {
     throw new TypeError(`architecture: expected an object, got ${value === null ? 'null' : typeof value}`);
   }
-  const a = { gradientScale: 1, activations: 'transcendental', ...value } as Architecture;
+  const a = { gradientScale: 1, activations: 'transcendental', inputScaling: true, ...value } as Architecture;
   requireInteger('levels', a.levels, 1, 3);
   requireInteger('parameterHidden', a.parameterHidden, 1, 32);
   requireInteger('tensorHidden', a.tensorHidden, a.levels > 1 ? 1 : 0, a.levels > 1 ? 256 : 0);

@@ -83,6 +83,7 @@ export function architectureOfReleased(config: ReleasedConfig): Architecture {
     gradientShortcut: config.use_gradient_shortcut,
     attention: config.use_attention,
     scaleDecayPerTimescale: config.use_multiple_scale_decays,
+    inputScaling: true,
     activations: 'transcendental',
     learningRateMean: config.use_problem_lr_mean ? 'problem' : 'tensor',
     maxLogLearningRate: config.max_log_lr,

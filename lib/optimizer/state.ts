@@ -3,7 +3,7 @@ import type { FloatArray, StateBits } from '../../bindings/types';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors';
 import type { SafetensorsTensor } from '../safetensors';
 import type { TensorSnapshot } from './engine';
-import { withoutDefaultActivations } from './architecture';
+import { withoutLaterDefaults } from './architecture';
 import type { Weights } from './weights';
 
 const FORMAT = 'learned-optimizer-state';
@@ -19,7 +19,7 @@ export interface OptimizerState {
 
 /** Hash of architecture and meta-parameters: a state makes sense only with the weights that made it. */
 export function fingerprint(weights: Weights): string {
-  const hash = createHash('sha256').update(JSON.stringify(weights.architecture, withoutDefaultActivations));
+  const hash = createHash('sha256').update(JSON.stringify(weights.architecture, withoutLaterDefaults));
   for (const [name, data] of weights.tensors) hash.update(name).update(Float64Array.from(data));
   return hash.digest('hex').slice(0, 32);
 }

@@ -3,7 +3,7 @@ import type { LevelWeights, ParameterCellWeights } from '../../bindings/types';
 import { writeFileAtomic } from '../atomicFile';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors';
 import type { SafetensorsTensor } from '../safetensors';
-import { metaParameterShapes, validateArchitecture, withoutDefaultActivations } from './architecture';
+import { metaParameterShapes, validateArchitecture, withoutLaterDefaults } from './architecture';
 import type { Architecture } from './architecture';
 import { checkSchedule } from './schedule';
 import type { Schedule } from './schedule';
@@ -170,7 +170,7 @@ export function encodeWeights(weights: Weights): Uint8Array {
       provenance: weights.metadata.provenance,
       initialLearningRate: String(weights.metadata.initialLearningRate),
       ...encodeSchedule(weights.metadata),
-      architecture: JSON.stringify(weights.architecture, withoutDefaultActivations),
+      architecture: JSON.stringify(weights.architecture, withoutLaterDefaults),
     },
   });
 }

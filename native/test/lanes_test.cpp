@@ -54,6 +54,11 @@ std::vector<Case> cases() {
       {makeConfig(5, 3, absolute | kAlgebraicActivations), 3, 6, 4, true, {4, 2}, 13},
       {makeConfig(4, 5, 0x1ff), 3, 3, 2, true, {2, 3}, 14},
       {makeConfig(2, 1, kAlgebraicActivations), 1, 0, 0, false, {2}, 15},
+      {makeConfig(6, 4, absolute | kUnscaledInputs), 3, 7, 5, true, {5, 1, 3}, 16},
+      {makeConfig(6, 4, absolute | kAlgebraicActivations | kUnscaledInputs), 3, 4, 3, true, {4, 2}, 17},
+      {makeConfig(3, 3, 0x2ff), 2, 3, 0, false, {2, 3}, 18},
+      {makeConfig(4, 5, 0x3ff), 3, 3, 2, true, {3, 1}, 19},
+      {makeConfig(2, 1, kUnscaledInputs), 1, 0, 0, true, {2}, 20},
   };
 }
 

@@ -108,9 +108,10 @@ Config presetConfig() {
 
 std::string describe(const Config& config) {
   static const char* const names[] = {" products",      " logMagnitude", " relativeRate",       " extremeRate",
-                                      " absoluteRate",  " attention",    " decayPerTimescale",  " tensorMean",  " algebraic"};
+                                      " absoluteRate",  " attention",    " decayPerTimescale",  " tensorMean",  " algebraic",
+                                      " unscaled"};
   std::string s = "hidden " + text(config.hidden) + " timescales " + text(config.timescales);
-  for (unsigned i = 0; i < 9; ++i) {
+  for (unsigned i = 0; i < 10; ++i) {
     if ((config.flags >> i & 1u) != 0) s += names[i];
   }
   return s;

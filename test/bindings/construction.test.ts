@@ -23,6 +23,7 @@ const BOOLEANS = [
   'absoluteLearningRate',
   'attention',
   'scaleDecayPerTimescale',
+  'inputScaling',
 ] as const;
 
 type Row = [key: string, value: unknown, kind: ErrorConstructor, message: RegExp];

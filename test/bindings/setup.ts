@@ -30,6 +30,7 @@ export const architecture: Architecture = {
   gradientShortcut: true,
   attention: false,
   scaleDecayPerTimescale: false,
+  inputScaling: true,
   activations: 'transcendental',
   learningRateMean: 'problem',
   maxLogLearningRate: 3,

@@ -214,5 +214,9 @@ describe('compare', { timeout: 60_000 }, () => {
     expect(learnedContestant(changed).name).not.toBe(learnedContestant(weights).name);
     const warm = { ...weights, metadata: { ...weights.metadata, warmup: { steps: 7, from: 0.5 } } };
     expect(learnedContestant(warm).name).not.toBe(learnedContestant(weights).name);
+    const unscaled = { ...weights, architecture: { ...weights.architecture, inputScaling: false } };
+    expect(learnedContestant(unscaled).name).not.toBe(learnedContestant(weights).name);
+    // Runs in caches go by it.
+    expect(learnedContestant(loadWeights('hrnn-3')).name).toBe('learned-e2db1a045ea5');
   });
 });

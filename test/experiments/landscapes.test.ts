@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createOptimizer, loadWeights, presets } from '../../lib/index';
+import { createOptimizer, createWeights, loadWeights, presets } from '../../lib/index';
+import type { Weights } from '../../lib/index';
 import { evaluatorOf, heightOf, PICTURE_LANDSCAPES } from '../../lib/experiments/landscapes/catalogue';
 import { decodeDescent, encodeDescent } from '../../lib/experiments/landscapes/codec';
 import { pageLandscape, pageSetting } from '../../lib/experiments/landscapes/data';
@@ -129,14 +130,15 @@ describe('the learned optimizer of the page', () => {
 
   const cases = names.flatMap((preset) => PICTURE_LANDSCAPES.map((landscape) => [preset, landscape.slug] as const));
 
-  it.each(cases)('computes with %s on %s what the package computes in double precision', (preset, slug) => {
+  /** Largest distance from the package in double precision. */
+  const apartFrom = (weights: Weights, slug: string): number => {
     const landscape = bySlug(slug);
-    const { learned } = pageSetting({ seed: 0, steps: 1, optimizer: { preset } }, 'test');
-    const rate = loadWeights(preset).metadata.initialLearningRate;
+    const { learned } = pageSetting({ seed: 0, steps: 1, optimizer: { weights } }, 'test');
+    const rate = weights.metadata.initialLearningRate;
     const start = gridStarts(landscape, 0, 0)[landscape.firstStart];
     const [ours, theirs] = [Float64Array.from(start), Float64Array.from(start)];
     const live = new LiveOptimizer(learned, ours, rate);
-    const optimizer = createOptimizer([theirs], { preset, threads: 1 });
+    const optimizer = createOptimizer([theirs], { weights, threads: 1 });
     const slope: [number, number] = [0, 0];
     let apart = 0;
     for (let step = 0; step < 300; step++) {
@@ -148,7 +150,17 @@ describe('the learned optimizer of the page', () => {
       apart = Math.max(apart, Math.abs(ours[0] - theirs[0]), Math.abs(ours[1] - theirs[1]));
       apart = Math.max(apart, Math.abs(u - x), Math.abs(v - y));
     }
-    expect(apart).toBeLessThan(1e-8);
+    return apart;
+  };
+
+  it.each(cases)('computes with %s on %s what the package computes in double precision', (preset, slug) => {
+    expect(apartFrom(loadWeights(preset), slug)).toBeLessThan(1e-8);
+  });
+
+  it('does so without dynamic scaling of the inputs', () => {
+    const { architecture, tensors, metadata } = loadWeights('hrnn-3');
+    const unscaled = createWeights({ ...architecture, inputScaling: false, gradientScale: 1 }, tensors, metadata);
+    expect(apartFrom(unscaled, 'rosenbrock')).toBeLessThan(1e-8);
   });
 
   it.each(PICTURE_LANDSCAPES.map((landscape, i) => [landscape.slug, landscape, i] as const))(

@@ -8,7 +8,7 @@ import type { Architecture } from '../../lib/optimizer/architecture';
 import { Engine } from '../../lib/optimizer/engine';
 import { createRandom } from '../../lib/random';
 import { perturbedWeights } from '../meta/setup';
-import { anyArchitecture, presetArchitecture } from '../reference/architectures';
+import { anyArchitecture, presetArchitecture, unscaledArchitectures } from '../reference/architectures';
 
 const STEPS = 5;
 const HYPER = { multiplier: 1, weightDecay: 0, clipNorm: Infinity };
@@ -201,6 +201,7 @@ function check(c: Case, precision: Precision, ownWeights: boolean, tolerance: nu
 describe.each([
   ['random architectures', casesOf(anyArchitecture), 1],
   ["the default preset's architecture", casesOf(fc.constant(presetArchitecture)), 1 / 4],
+  ['the same without dynamic input scaling', casesOf(unscaledArchitectures), 1 / 4],
 ] as const)('steps in lanes equal steps of the optimizer, %s', (_, cases, share) => {
   it.each([
     ['one set of weights', false, 1],

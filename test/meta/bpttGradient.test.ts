@@ -57,6 +57,7 @@ function drawArchitecture(seed: number): Architecture {
     activations: flag() ? 'transcendental' : 'algebraic',
     learningRateMean: flag() ? 'problem' : 'tensor',
     gradientScale: flag() ? 1 : 64,
+    inputScaling: flag(),
   };
 }
 

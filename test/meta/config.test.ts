@@ -40,6 +40,7 @@ function refusal(config: MetaTrainingConfig): string {
 const OPTIONAL = [
   ...['name', 'description', 'weightsMaxLogLearningRate', 'weightsGradientScale', 'weightsInitialRateRange'],
   ...['weightsWarmup', 'weightsAnnealing', 'architecture.gradientScale', 'architecture.activations'],
+  'architecture.inputScaling',
   ...['phases.0.horizonGrowth', 'phases.1.horizonGrowth'],
   ...['decay', 'epsilon', 'bound'].map((name) => `phases.0.metaOptimizer.${name}`),
 ];

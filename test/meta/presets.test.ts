@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { withoutDefaultActivations } from '../../lib/optimizer/architecture';
+import { withoutLaterDefaults } from '../../lib/optimizer/architecture';
 import { loadWeights } from '../../lib/index';
 import { totalIterations, validateMetaTrainingConfig } from '../../lib/meta/config';
 import { expectedInnerSteps, META_TRAINING_PRESETS, scaleIterations, scaleToSeconds } from '../../lib/meta/presets';
@@ -8,7 +8,7 @@ describe('settings of meta-training', () => {
   it('default is what the default weights say they were made with, field by field', () => {
     const provenance = JSON.parse(loadWeights('hrnn-3').metadata.provenance) as { iteration: number; config: unknown };
     expect(provenance.config).toEqual(
-      JSON.parse(JSON.stringify(META_TRAINING_PRESETS['default'], withoutDefaultActivations)),
+      JSON.parse(JSON.stringify(META_TRAINING_PRESETS['default'], withoutLaterDefaults)),
     );
     // The best snapshot by validation, one every 500 iterations.
     expect(provenance.iteration % 500).toBe(0);

@@ -16,6 +16,7 @@ export const ARCHITECTURES: readonly (readonly [name: string, weights: Weights])
   ['attention', initialWeights({ ...DEFAULT_ARCHITECTURE, attention: true }, 3)],
   ['attention on one level', initialWeights({ ...DEFAULT_ARCHITECTURE, ...one, attention: true }, 3)],
   ['one timescale', initialWeights({ ...DEFAULT_ARCHITECTURE, timescales: 1 }, 3)],
+  ['no input scaling', initialWeights({ ...DEFAULT_ARCHITECTURE, inputScaling: false }, 3)],
   ['the default preset', initialWeights(loadWeights(DEFAULT_PRESET).architecture, 3)],
 ];
 

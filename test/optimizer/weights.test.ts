@@ -9,10 +9,12 @@ import {
   initialWeights,
   loadWeights,
   metaParameterShapes,
+  presets,
   SafetensorsError,
   saveWeights,
 } from '../../lib/index';
 import type { Architecture, Weights } from '../../lib/index';
+import { fingerprint } from '../../lib/optimizer/state';
 import { packageRoot } from '../../lib/packageRoot';
 import { decodeSafetensors, encodeSafetensors } from '../../lib/safetensors';
 import type { SafetensorsTensor } from '../../lib/safetensors';
@@ -175,6 +177,26 @@ describe('saveWeights and encodeWeights', () => {
     const mine = createWeights(architecture, tensors, { ...metadata, name: 'mine', description: '„λ“ "x"\n' });
     expectSame(loadWeights(encodeWeights(mine)), mine);
   });
+
+  it('keep the bytes and the hash of weights from before a field of the architecture', () => {
+    for (const { name } of presets()) {
+      const bytes = readFileSync(join(packageRoot, 'weights', `${name}.safetensors`));
+      expect(hex(encodeWeights(loadWeights(bytes))), name).toBe(hex(bytes));
+    }
+    expect(fingerprint(loadWeights('hrnn-3'))).toBe('2aab930ced1471339a266d147f5f5af0');
+  });
+
+  it('say whether inputs are scaled only where they are not, and files without the field have them scaled', () => {
+    const fileOf = (inputScaling: boolean): Uint8Array =>
+      encodeWeights(initialWeights({ ...DEFAULT_ARCHITECTURE, inputScaling }, 5));
+    const written = (bytes: Uint8Array): object =>
+      JSON.parse(decodeSafetensors(bytes).metadata['architecture']) as object;
+    expect(written(fileOf(true))).not.toHaveProperty('inputScaling');
+    expect(written(fileOf(false))).toHaveProperty('inputScaling', false);
+    expect(loadWeights(fileOf(true)).architecture.inputScaling).toBe(true);
+    expect(loadWeights(fileOf(false)).architecture.inputScaling).toBe(false);
+    expect(fingerprint(loadWeights(fileOf(false)))).not.toBe(fingerprint(loadWeights(fileOf(true))));
+  });
 });
 
 describe('createWeights', () => {
@@ -189,12 +211,18 @@ describe('createWeights', () => {
     [{ parameterHidden: 33 }, RangeError, /^architecture\.parameterHidden: expected an integer from 1 to 32, got 33$/],
     [{ timescales: 2.5 }, RangeError, /^architecture\.timescales: .* got 2\.5$/],
     [{ attention: 1 }, TypeError, /^architecture\.attention: expected true or false, got 1$/],
+    [{ inputScaling: 'no' }, TypeError, /^architecture\.inputScaling: expected true or false, got no$/],
     [{ learningRateMean: 'global' }, RangeError, /^architecture\.learningRateMean: .* got global$/],
     [{ maxLogLearningRate: NaN }, RangeError, /^architecture\.maxLogLearningRate: .* got NaN$/],
     [{ gradientScale: 0 }, RangeError, /^architecture\.gradientScale: .* got 0$/],
   ])('refuses the architecture %j', (change, type, message) => {
     expect(create(change)).toThrow(type);
     expect(create(change)).toThrow(message);
+  });
+
+  it('takes an architecture without the fields that came later, which means their defaults', () => {
+    const { gradientScale: _, activations: __, inputScaling: ___, ...older } = DEFAULT_ARCHITECTURE;
+    expect(createWeights(older as Architecture, tensors, metadata).architecture).toEqual(DEFAULT_ARCHITECTURE);
   });
 
   it('refuses tensors that are no arrays of floats', () => {
@@ -228,6 +256,7 @@ describe('initialWeights', () => {
       { levels: 2, globalHidden: 0 } as const,
       { gradientShortcut: false },
       { learningRateMean: 'tensor' } as const,
+      { inputScaling: false },
     ]) {
       for (const [name, data] of initialWeights({ ...DEFAULT_ARCHITECTURE, ...change }, 5).tensors) {
         if (plain.has(name)) expect(hex(data), `${JSON.stringify(change)} ${name}`).toBe(hex(plain.get(name)!));

@@ -21,6 +21,7 @@ const architectures: fc.Arbitrary<Architecture> = fc
     learningRateMean: fc.constantFrom<'problem' | 'tensor'>('problem', 'tensor'),
     maxLogLearningRate: fc.constantFrom(33, -2),
     gradientScale: fc.constantFrom(1, 1024),
+    inputScaling: fc.boolean(),
   })
   .map(({ cells: [tensor, global], ...rest }) => ({
     ...rest,
@@ -35,3 +36,8 @@ export const anyArchitecture: fc.Arbitrary<Architecture> = fc.oneof(
 
 /** What random architectures hardly ever are: the one that ships, for which the kernels have a compiled-in shape. */
 export const presetArchitecture = loadWeights(DEFAULT_PRESET).architecture;
+
+/** The same without dynamic scaling of its inputs, with both kinds of activations; its gradients are not scaled up either. */
+export const unscaledArchitectures: fc.Arbitrary<Architecture> = fc
+  .constantFrom<'transcendental' | 'algebraic'>('transcendental', 'algebraic')
+  .map((activations) => ({ ...presetArchitecture, activations, inputScaling: false, gradientScale: 1 }));

@@ -104,7 +104,7 @@ export class ReferenceParameterLevel {
 
   /** Steps 1 and 2 of the algorithm: momenta at S timescales, dynamic scaling. Returns m. */
   private scaledMomenta(cell: Cell, gradient: number): number[] {
-    const { timescales: S, scaleDecayPerTimescale, activations } = this.options.architecture;
+    const { timescales: S, scaleDecayPerTimescale, inputScaling, activations } = this.options.architecture;
     const { squash, power } = ACTIVATIONS[activations];
     return cell.scale.map((_, s) => {
       const beta = cell.decay ** power(s, S);
@@ -112,7 +112,7 @@ export class ReferenceParameterLevel {
       if (S > 1) cell.momentum[s] = average;
       const betaScale = scaleDecayPerTimescale ? cell.scaleDecay ** power(s, S) : cell.scaleDecay;
       cell.scale[s] = betaScale * cell.scale[s] + (1 - betaScale) * (average ** 2 + 1e-12);
-      return squash(average / Math.sqrt(cell.scale[s] + 1e-16));
+      return squash(inputScaling ? average / Math.sqrt(cell.scale[s] + 1e-16) : average);
     });
   }
 

@@ -8,7 +8,7 @@ import { initialWeights } from '../../lib/optimizer/initialWeights';
 import { createWeights } from '../../lib/optimizer/weights';
 import type { Weights } from '../../lib/optimizer/weights';
 import { createRandom } from '../../lib/random';
-import { anyArchitecture, presetArchitecture } from './architectures';
+import { anyArchitecture, presetArchitecture, unscaledArchitectures } from './architectures';
 import { ReferenceOptimizer } from './optimizer';
 
 const STEPS = 8;
@@ -124,6 +124,7 @@ const moved = ({ start, end }: Outcome): FloatArray[] =>
 describe.each([
   ['random architectures', casesOf(anyArchitecture), 1],
   ["the default preset's architecture", casesOf(fc.constant(presetArchitecture)), 1 / 5],
+  ['the same without dynamic input scaling', casesOf(unscaledArchitectures), 1 / 5],
 ] as const)('the native optimizer over %s, random weights and gradients', (_, cases, share) => {
   it('in double precision equals the implementation from the equations', () => {
     fc.assert(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StateBits } from '../../../bindings/types';
+import { withoutDefaults } from '../../optimizer/architecture';
 import { heldInitialRate } from '../../optimizer/schedule';
 import type { Weights } from '../../optimizer/weights';
 import { adam, momentum, rmsProp, type MakeOptimizer } from '../baselines';
@@ -40,7 +41,7 @@ export const TUNED_RATES: readonly number[] = [-4, -3.5, -3, -2.5, -2, -1.5, -1,
  * @param threads native threads of a step; the result does not depend on them.
  */
 export function learnedContestant(weights: Weights, threads = 1, stateBits: StateBits = 32): Contestant {
-  const hash = createHash('sha256').update(JSON.stringify(weights.architecture));
+  const hash = createHash('sha256').update(JSON.stringify(weights.architecture, withoutDefaults('inputScaling')));
   const { warmup, annealing } = weights.metadata;
   for (const schedule of [warmup, annealing]) if (schedule) hash.update(JSON.stringify(schedule));
   for (const [name, data] of weights.tensors) hash.update(name).update(Float32Array.from(data));

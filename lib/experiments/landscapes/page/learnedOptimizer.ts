@@ -79,9 +79,9 @@ export class LiveOptimizer {
     return this.cells.map((cell, i) => cell.position ?? this.parameter[i]);
   }
 
-  /** Steps 1 and 2 of the algorithm: momenta at all timescales, scaled by their own running magnitude. */
+  /** Steps 1 and 2 of the algorithm: momenta at all timescales, scaled by their own running magnitude unless the architecture is without. */
   private scaledMomenta(cell: Cell, gradient: number): number[] {
-    const { timescales: S, scaleDecayPerTimescale, activations } = this.optimizer.architecture;
+    const { timescales: S, scaleDecayPerTimescale, inputScaling, activations } = this.optimizer.architecture;
     const { squash, power } = activationsOf(activations);
     return cell.scale.map((_, s) => {
       const beta = cell.decay ** power(s, S);
@@ -89,7 +89,7 @@ export class LiveOptimizer {
       if (S > 1) cell.momentum[s] = average;
       const betaScale = scaleDecayPerTimescale ? cell.scaleDecay ** power(s, S) : cell.scaleDecay;
       cell.scale[s] = betaScale * cell.scale[s] + (1 - betaScale) * (average ** 2 + 1e-12);
-      return squash(average / Math.sqrt(cell.scale[s] + 1e-16));
+      return squash(inputScaling ? average / Math.sqrt(cell.scale[s] + 1e-16) : average);
     });
   }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,16 +6,19 @@ import { legendColumns, lineChart } from '../../lib/experiments/experiment/chart
 import { MissingMeasurementsError } from '../../lib/experiments/experiment/experiment';
 import type { ExperimentDocument } from '../../lib/experiments/experiment/folder';
 import { corpus } from '../../lib/experiments/experiment/experiments/corpus';
-import { earlierLearnedOptimizer } from '../../lib/experiments/experiment/experiments/earlierLearnedOptimizer';
+import {
+  earlierLearnedOptimizer,
+  trainings,
+} from '../../lib/experiments/experiment/experiments/earlierLearnedOptimizer';
 import { horizon } from '../../lib/experiments/experiment/experiments/horizon';
 import { imagenetScale } from '../../lib/experiments/experiment/experiments/imagenetScale';
 import { wallClock } from '../../lib/experiments/experiment/experiments/wallClock';
+import { heldOutImages } from '../../lib/experiments/experiment/heldOutImages';
 import { EXPERIMENTS } from '../../lib/experiments/experiment/registry';
 import type { ChartPart, TablePart } from '../../lib/experiments/experiment/result';
 import { runExperiments, type ExperimentsOptions } from '../../lib/experiments/experiment/runExperiments';
 import { loadWeights } from '../../lib/optimizer/presets';
 import { packageRoot } from '../../lib/packageRoot';
-import { imagePair } from '../datasets/idxFiles';
 
 const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -174,23 +177,20 @@ describe('earlier-learned-optimizer', { timeout: 60_000 }, () => {
     expect(notes.join(' ')).toMatch(/data\/l2l\.md.*not MNIST/);
   });
 
-  it('trains for the steps of L2L’s meta-training and for longer, on MNIST where there is a folder with it', async () => {
-    const dataDir = join(folder, 'mnist');
-    mkdirSync(dataDir);
-    const { images, labels } = imagePair(10_000);
-    writeFileSync(join(dataDir, 't10k-images-idx3-ubyte.gz'), images);
-    writeFileSync(join(dataDir, 't10k-labels-idx1-ubyte.gz'), labels);
-    const effort = { quick: true, seeds: 1, steps: 101 };
-    await runExperiments(options('earlier-mnist', { experiments: [earlierLearnedOptimizer], effort, dataDir }));
-    const { parts } = documentOf('earlier-mnist', 'earlier-learned-optimizer');
-    const charts = parts.filter((part): part is ChartPart => part.kind === 'chart');
-    expect(charts.map(({ title }) => title)).toEqual([
-      '12-20-10 sigmoid, MNIST, 100 steps',
-      '12-20-10 sigmoid, MNIST, 101 steps',
-      '12-20-10 relu, MNIST, 100 steps',
-      '12-20-10 relu, MNIST, 101 steps',
+  it('trains for the steps of L2L’s meta-training and for longer, unless fewer are wanted', async () => {
+    const digits = await heldOutImages({});
+    const images = { ...digits, kind: 'mnist' as const };
+    const facts = (steps?: number): [string, number][] =>
+      trainings(images, { quick: false, steps }).map((training) => [training.title, training.steps]);
+    expect(facts()).toEqual([
+      ['64-20-10 sigmoid, MNIST, 100 steps', 100],
+      ['64-20-10 sigmoid, MNIST, 1,000 steps', 1000],
+      ['64-20-10 relu, MNIST, 100 steps', 100],
+      ['64-20-10 relu, MNIST, 1,000 steps', 1000],
     ]);
-    expect(charts.map(({ series }) => series[0].points.at(-1)!.x)).toEqual([100, 101, 100, 101]);
+    expect(trainings(digits, { quick: true }).map(({ title }) => title)[3]).toBe('64-20-10 relu, digits, 500 steps');
+    expect(facts(250).map(([, steps]) => steps)).toEqual([100, 250, 100, 250]);
+    expect(facts(7).map(([, steps]) => steps)).toEqual([7, 7, 7, 7]);
   });
 });
 

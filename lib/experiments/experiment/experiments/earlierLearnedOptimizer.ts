@@ -36,12 +36,13 @@ const FACTORS = [0.1, 0.3, 1, 3];
 const BROKEN = 2;
 
 /** A training, whether of L2L's own length or longer. */
-interface Training extends CurveTask {
+export interface Training extends CurveTask {
   readonly activation: (typeof ACTIVATIONS)[number];
   readonly long: boolean;
 }
 
-function trainings({ kind, train, test }: HeldOutImages, effort: Effort): Training[] {
+/** The networks on these images, each for L2L's steps and for longer. Steps of the effort are those of the long ones. */
+export function trainings({ kind, train, test }: HeldOutImages, effort: Effort): Training[] {
   const longSteps = effort.steps ?? (effort.quick ? LONG.quick : LONG.full);
   const images = kind === 'mnist' ? 'MNIST' : 'digits';
   return ACTIVATIONS.flatMap((activation) => {

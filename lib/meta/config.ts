@@ -6,6 +6,7 @@ import type { AugmentationOptions } from '../problems/lanes/augmented';
 import { CORPUS_NAMES } from './corpus';
 import type { CorpusChoice } from './corpus';
 import type { TrajectoryOptions } from './estimator';
+import { maskOf } from './flat';
 import {
   anyText,
   atLeastOne,
@@ -82,6 +83,11 @@ export interface MetaTrainingConfig extends CorpusChoice {
   readonly weightsWarmup?: Warmup;
   /** Annealing in the weights that are written; default: none. */
   readonly weightsAnnealing?: Annealing;
+  /**
+   * Meta-parameters, by name, that stay as they begin: neither perturbed nor updated. With those of the learning-rate head,
+   * which begins at 0, η stays at its initial value. Default: none.
+   */
+  readonly frozen?: readonly string[];
   /** Of the initial meta-parameters, the problems and the perturbations. */
   readonly seed: number;
   readonly phases: readonly PhaseConfig[];
@@ -251,6 +257,7 @@ const configuration = objectOf<MetaTrainingConfig>({
   weightsInitialRateRange: optional(range),
   weightsWarmup: optional(objectOf<Warmup>({ steps: countOrZero, from: shareAboveZero })),
   weightsAnnealing: optional(objectOf<Annealing>({ after: atLeastOne, power: positive })),
+  frozen: optional(listOf('a list of names of meta-parameters', anyText)),
   seed: wholeNumber,
   corpus: oneOf(...CORPUS_NAMES),
   problems: optional(
@@ -289,6 +296,7 @@ export function validateMetaTrainingConfig(config: MetaTrainingConfig): MetaTrai
   }
   const architecture = validateArchitecture(config.architecture);
   validateArchitecture(weightsArchitecture({ ...config, architecture }));
+  maskOf(architecture, config.frozen);
   checkSchedule(weightsSchedule(config));
   const phases = config.phases.map((phase) => ({ ...phase, estimator: withInfinities(phase.estimator) }));
   return { ...config, architecture, phases };

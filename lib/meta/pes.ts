@@ -69,6 +69,8 @@ export class PesFamily implements Estimator<PesOptions> {
     blocks: number,
     private readonly table: NoiseTable,
     private readonly seed: number,
+    /** [metaParameters], not 0 where a meta-parameter is not perturbed; default: all are. */
+    private readonly frozen?: Uint8Array,
   ) {
     this.optimizer = new LaneOptimizer(architecture, family.lengths, blocks);
     const { width, coordinates, metaParameters } = this.optimizer;
@@ -142,13 +144,14 @@ export class PesFamily implements Estimator<PesOptions> {
   private perturb(flat: Float64Array, random: Random, sigma: number): void {
     const { width, metaParameters: M } = this.optimizer;
     const noise = this.table.values;
+    const { frozen } = this;
     for (let pair = 0; pair < this.pairs; pair++) {
       const { block, lane } = this.place(pair);
       const kept = this.keepsPerturbation && this.elapsed[pair] > 0;
       const offset = kept ? 0 : this.table.offset(random, M);
       let k = block * M * width + lane;
       for (let i = 0, x = pair * M; i < M; i++, k += width, x++) {
-        const e = kept ? this.accumulated[x] : sigma * noise[offset + i];
+        const e = kept ? this.accumulated[x] : frozen?.[i] ? 0 : sigma * noise[offset + i];
         this.weights[k] = flat[i] + e;
         this.weights[k + 1] = flat[i] - e;
         if (!kept) this.accumulated[x] += e;

@@ -6,6 +6,7 @@ import type { EstimatorConfig } from './config';
 import { corpusEntries } from './corpus';
 import type { CorpusChoice, CorpusEntry } from './corpus';
 import { EsFamily } from './es';
+import { maskOf } from './flat';
 import type { Estimator, EstimatorState, TruncationResult } from './estimator';
 import { NresFamily } from './nres';
 import { PesFamily } from './pes';
@@ -16,6 +17,8 @@ export interface ShardOptions extends CorpusChoice {
   /** Index of the phase: each has problems of its own. */
   readonly phase: number;
   readonly kind: EstimatorConfig['kind'];
+  /** Meta-parameters that are not perturbed, by name. */
+  readonly frozen?: readonly string[];
   /** Which families of the corpus this shard advances. */
   readonly families: readonly number[];
 }
@@ -42,8 +45,12 @@ function familySeed({ seed, phase }: ShardOptions, index: number): number {
 }
 
 function createEstimator(options: ShardOptions, entry: CorpusEntry, index: number, table: NoiseTable): Estimator {
-  const Family = { pes: PesFamily, nres: NresFamily, es: EsFamily, bptt: BpttFamily }[options.kind];
-  return new Family(options.architecture, entry.family, entry.blocks, table, familySeed(options, index)) as Estimator;
+  const { architecture, kind } = options;
+  const { family, blocks } = entry;
+  const familyOptions = [architecture, family, blocks, table, familySeed(options, index)] as const;
+  if (kind === 'bptt') return new BpttFamily(...familyOptions) as Estimator;
+  const Family = { pes: PesFamily, nres: NresFamily, es: EsFamily }[kind];
+  return new Family(...familyOptions, maskOf(architecture, options.frozen)) as Estimator;
 }
 
 /** Some of the corpus's families, on one thread. */

@@ -2,7 +2,7 @@ import { initialWeights } from '../optimizer/initialWeights';
 import type { Checkpoint } from './checkpoint';
 import { totalIterations, validateMetaTrainingConfig } from './config';
 import type { EstimatorConfig, MetaTrainingConfig, PhaseConfig } from './config';
-import { flatten } from './flat';
+import { flatten, maskOf } from './flat';
 import { cosineRate, createMetaOptimizer } from './metaOptimizers';
 import { loadProblems } from './userProblems';
 import { MetaWorkers } from './workers';
@@ -59,6 +59,11 @@ function estimatorAt({ estimator, horizonGrowth, iterations }: PhaseConfig, iter
   return { ...estimator, horizon: [horizon[0], longest] };
 }
 
+/** Values of `source` where the mask is not 0. */
+function overwrite(target: Float64Array, mask: Uint8Array, source: Float64Array): void {
+  for (let i = 0; i < target.length; i++) if (mask[i] !== 0) target[i] = source[i];
+}
+
 /**
  * Meta-trains through the phases of a configuration. The result depends on the configuration and the start alone: not on
  * the number of threads, nor on how often the run was interrupted and resumed.
@@ -68,7 +73,8 @@ function estimatorAt({ estimator, horizonGrowth, iterations }: PhaseConfig, iter
 export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Array> {
   const { resume } = options;
   const config = validateMetaTrainingConfig(resume?.config ?? options.config);
-  const { architecture, seed, corpus, problems, phases } = config;
+  const { architecture, seed, corpus, problems, frozen, phases } = config;
+  const held = maskOf(architecture, frozen);
   await loadProblems(problems);
   const flat = (resume?.flat ?? options.start ?? flatten(initialWeights(architecture, seed))).slice();
   const average = (resume?.average ?? flat).slice();
@@ -83,7 +89,7 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
     else flat.set(average);
     const { kind } = phase.estimator;
     const workers = new MetaWorkers({
-      ...{ architecture, seed, corpus, problems, phase: index, kind },
+      ...{ architecture, seed, corpus, problems, frozen, phase: index, kind },
       threads: options.threads,
     });
     try {
@@ -98,8 +104,12 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
           innerSteps += result.steps;
           for (let i = 0; i < gradient.length; i++) gradient[i] += result.gradient[i] / results.length;
         }
+        const before = held && flat.slice();
+        if (held) overwrite(gradient, held, new Float64Array(gradient.length));
         const rate = cosineRate(phase.rate, phase.finalRate, iteration / phase.iterations);
         const gradientNorm = metaOptimizer.step(flat, gradient, rate, phase.clipNorm);
+        // A meta-optimizer that decays weights moves them without a gradient.
+        if (before) overwrite(flat, held!, before);
         const decay = iteration < AVERAGE_FROM ? 0 : phase.averageDecay;
         for (let i = 0; i < flat.length; i++) average[i] = decay * average[i] + (1 - decay) * flat[i];
         const seconds = (performance.now() - started) / 1000;

@@ -60,8 +60,8 @@ export class MetaWorkers {
 
   constructor(options: Omit<ShardOptions, 'families'> & { readonly threads: number }) {
     this.workers = divideFamilies(options.threads, options).map((families) => {
-      const { architecture, seed, corpus, problems, phase, kind } = options;
-      return startWorker({ architecture, seed, corpus, problems, phase, kind, families });
+      const { threads: _, ...shard } = options;
+      return startWorker({ ...shard, families });
     });
   }
 

@@ -43,14 +43,14 @@ export class ChartPackagesError extends Error {
 export const CHART_PACKAGES = ['vega', 'vega-lite', '@resvg/resvg-js'] as const;
 
 const FONT = 'Helvetica Neue, Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif';
-const INK = '#1f2328';
-const MUTED = '#57606a';
-const GRID = '#e6e8eb';
+export const INK = '#1f2328';
+export const MUTED = '#57606a';
+export const GRID = '#e6e8eb';
 /** Height of one more row of the legend, pixels. */
 const LEGEND_ROW = 22;
 
 /** The one look of all figures. */
-const CONFIG = {
+export const CHART_CONFIG = {
   background: '#ffffff',
   font: FONT,
   view: { stroke: null },
@@ -233,7 +233,7 @@ export function lineChartSpec(chart: LineChart): TopLevelSpec {
     padding: { left: 94, right: 28, top: 104 + LEGEND_ROW * (legendRows - 1), bottom: 64 },
     data: { values: rows },
     ...(layers.length === 1 ? line : { layer: layers }),
-    config: CONFIG as unknown as TopLevelSpec['config'],
+    config: CHART_CONFIG as unknown as TopLevelSpec['config'],
   } as TopLevelSpec;
 }
 
@@ -290,7 +290,7 @@ export async function renderChart(spec: TopLevelSpec): Promise<RenderedChart> {
   const image = new resvg.Resvg(svg, {
     font,
     fitTo: { mode: 'zoom', value: 2 },
-    background: CONFIG.background,
+    background: CHART_CONFIG.background,
   }).render();
   return { svg, png: image.asPng(), hasText: probe.getBBox() !== undefined };
 }

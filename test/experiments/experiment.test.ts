@@ -29,6 +29,7 @@ const options = (out: string, change: Partial<ExperimentsOptions> = {}): Experim
   effort: { quick: true, seeds: 1, steps: 4 },
   resultsDir: join(packageRoot, 'bench', 'results'),
   out: join(folder, out),
+  threads: 2,
   pictures: false,
   skipMissing: false,
   provenance: ({ name }) => ({

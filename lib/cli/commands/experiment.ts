@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { requireChartPackages } from '../../experiments/chart';
@@ -140,6 +141,7 @@ async function experiment(names: string[], options: ExperimentCommandOptions, co
     effort: { quick: options.quick ?? false, seeds: options.seeds, steps: options.steps },
     dataDir,
     resultsDir: join(packageRoot, 'bench', 'results'),
+    threads: availableParallelism(),
     out: options.out,
     pictures: options.chart,
     skipMissing: names.includes(ALL),

@@ -1,7 +1,8 @@
 import { lineChartSpec, renderChart, type ChartPoint, type LineChart, type RenderedChart } from '../chart';
-import { comparisonStyle, LEARNED_STYLE, LEVEL_STYLE, VARIANT_STYLE } from '../lineStyles';
+import { dotPlotSpec, type DotPlot } from '../dotPlot';
+import { COLOURS, comparisonStyle, LEARNED_STYLE, LEVEL_STYLE, VARIANT_STYLE } from '../lineStyles';
 import type { LineStyle } from '../lineStyles';
-import type { ChartPart, SeriesData, SeriesPoint } from './result';
+import type { ChartPart, DotPlotPart, PicturePart, SeriesData, SeriesPoint } from './result';
 
 /** Width of a legend in characters: without a canvas Vega takes a character for 10 of the picture's 720 pixels. */
 const LEGEND_WIDTH = 74;
@@ -58,7 +59,21 @@ export function lineChart(part: ChartPart, quick: boolean): LineChart {
   };
 }
 
+/** The part in the house style. */
+export function dotPlot(part: DotPlotPart, quick: boolean): DotPlot {
+  return {
+    title: part.title,
+    subtitle: `${quick ? QUICK : ''}${part.subtitle}`,
+    xTitle: part.x,
+    rows: part.rows.map(({ name, role, values }) => ({
+      name,
+      colour: role === 'learned' ? LEARNED_STYLE.colour : role === 'variant' ? VARIANT_STYLE.colour : COLOURS.blue,
+      values: values.filter((value) => value !== null),
+    })),
+  };
+}
+
 /** Draws a part. @throws {ChartPackagesError} if a drawing package is missing */
-export function renderPart(part: ChartPart, quick: boolean): Promise<RenderedChart> {
-  return renderChart(lineChartSpec(lineChart(part, quick)));
+export function renderPart(part: PicturePart, quick: boolean): Promise<RenderedChart> {
+  return renderChart(part.kind === 'dots' ? dotPlotSpec(dotPlot(part, quick)) : lineChartSpec(lineChart(part, quick)));
 }

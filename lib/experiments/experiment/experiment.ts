@@ -28,6 +28,10 @@ export interface ExperimentContext {
   readonly effort: Effort;
   /** Runs of before and of now. */
   readonly cache: CurveCache;
+  /** Folder for what else is kept of finished and unfinished runs. */
+  readonly runsDir: string;
+  /** Worker threads of meta-training; no result depends on them. */
+  readonly threads: number;
   /** Folder with MNIST's idx files; undefined: the embedded digits take their place. */
   readonly dataDir?: string;
   /** Folder with measurements that take a checkout: `bench/results` of it. */
@@ -49,6 +53,8 @@ export interface Experiment {
   readonly method: string;
   /** Draws what was measured elsewhere, and runs nothing. */
   readonly drawsMeasurements?: boolean;
+  /** Meta-trains its own weights; those of the context have no part in it. */
+  readonly makesWeights?: boolean;
   /**
    * @throws the signal's reason when aborted; {MissingMeasurementsError} where measurements of a checkout are needed and not
    *   there; {MissingDataError} for images

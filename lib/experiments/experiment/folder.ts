@@ -28,6 +28,8 @@ export interface ExperimentDocument extends ExperimentResult, Provenance {
   readonly method: string;
   /** Nothing was run: weights and machine are those of the drawing. */
   readonly drawsMeasurements: boolean;
+  /** The weights were made by the experiment, and those of the provenance had no part in it. */
+  readonly makesWeights: boolean;
   /** Made with `--quick`: a look, not a result. */
   readonly quick: boolean;
 }
@@ -55,9 +57,9 @@ export async function writeExperiment(
   provenance: Provenance,
   options: { readonly quick: boolean; readonly pictures: boolean },
 ): Promise<WrittenExperiment> {
-  const { name, title, figure, claim, method, drawsMeasurements = false } = experiment;
+  const { name, title, figure, claim, method, drawsMeasurements = false, makesWeights = false } = experiment;
   const quick = options.quick && !drawsMeasurements;
-  const facts = { name, title, figure, claim, method, drawsMeasurements, quick };
+  const facts = { name, title, figure, claim, method, drawsMeasurements, makesWeights, quick };
   const document = { format: FORMAT, ...facts, ...provenance, ...result } as const;
   const files: string[] = [];
   const write = (file: string, content: string | Uint8Array): void => {
@@ -112,7 +114,7 @@ function readExperiment(folder: string): FinishedExperiment {
   const pictures = new Map<string, string>();
   for (const part of document.parts) {
     const picture = join(folder, pictureFile(part, 'svg'));
-    if (part.kind === 'chart' && existsSync(picture)) pictures.set(part.name, readFileSync(picture, 'utf8'));
+    if (part.kind !== 'table' && existsSync(picture)) pictures.set(part.name, readFileSync(picture, 'utf8'));
   }
   return { document, pictures };
 }

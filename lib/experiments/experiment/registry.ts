@@ -1,4 +1,5 @@
 import type { Experiment } from './experiment';
+import { ablation } from './experiments/ablation';
 import { corpus } from './experiments/corpus';
 import { earlierLearnedOptimizer } from './experiments/earlierLearnedOptimizer';
 import { horizon } from './experiments/horizon';
@@ -15,5 +16,6 @@ export const EXPERIMENTS: readonly Experiment[] = [
   imagenetScale,
   learningRate,
   horizon,
+  ablation,
   wallClock,
 ];

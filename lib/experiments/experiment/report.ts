@@ -3,7 +3,7 @@ import { cellText } from './cells';
 import type { FinishedExperiment } from './folder';
 import { pictureFile } from './folder';
 import { SORT_SCRIPT, STYLE } from './reportPage';
-import type { ChartPart, Finding, TablePart } from './result';
+import type { Finding, PicturePart, TablePart } from './result';
 
 const QUICK_MARK = '<p class="quick">Quick look: fewer seeds, rates and steps. Not a result.</p>';
 
@@ -23,7 +23,7 @@ function tableHtml({ title, columns, rows }: TablePart): string {
   return `<div class="table"><table><caption>${escapeHtml(title)}</caption><thead><tr>${head.join('')}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`;
 }
 
-function figureHtml(part: ChartPart, folder: string, svg: string | undefined): string {
+function figureHtml(part: PicturePart, folder: string, svg: string | undefined): string {
   if (svg === undefined) return `<p>Not drawn (--no-chart): ${escapeHtml(part.title)}; its points are in data.csv.</p>`;
   const link = (kind: 'svg' | 'png'): string =>
     `<a href="${folder}/${pictureFile(part, kind)}">${kind.toUpperCase()}</a>`;
@@ -45,7 +45,7 @@ function sectionHtml({ document, pictures }: FinishedExperiment): string {
   const { name } = document;
   const settings = [
     ...document.settings,
-    ...(document.drawsMeasurements ? [] : [['Weights', document.weights]]),
+    ...(document.drawsMeasurements || document.makesWeights ? [] : [['Weights', document.weights]]),
     ['Package', document.version],
     [document.drawsMeasurements ? 'Drawn on' : 'Machine', document.machine],
   ].map(([key, value]) => `<dt>${escapeHtml(key)}</dt><dd>${escapeHtml(value)}</dd>`);

@@ -43,6 +43,25 @@ export interface ChartPart {
   readonly series: readonly SeriesData[];
 }
 
+/** A picture: a line of dots, one a run, for every row. */
+export interface DotPlotPart {
+  readonly kind: 'dots';
+  /** Of its files, as that of a chart. */
+  readonly name: string;
+  readonly title: string;
+  readonly subtitle: string;
+  readonly caption: string;
+  /** Title of the x axis, with unit where there is one. */
+  readonly x: string;
+  /** Of all rows, the one that the others are compared with is first and 'learned'. */
+  readonly rows: readonly {
+    readonly name: string;
+    readonly role: SeriesData['role'];
+    /** What is not finite is null and not drawn. */
+    readonly values: readonly (number | null)[];
+  }[];
+}
+
 export type ColumnFormat = 'text' | 'loss' | 'rate' | 'percent' | 'ratio' | 'count' | 'number';
 
 export type Cell = string | number | null;
@@ -57,7 +76,8 @@ export interface TablePart {
   readonly rows: readonly (readonly Cell[])[];
 }
 
-export type Part = ChartPart | TablePart;
+export type PicturePart = ChartPart | DotPlotPart;
+export type Part = PicturePart | TablePart;
 
 /** One thing that the paper claims, as a condition on our numbers, and what they are. All computed from the data. */
 export interface Finding {

@@ -12,7 +12,7 @@ import { readExperiments, writeExperiment, type Provenance, type WrittenExperime
 import { EXPERIMENTS } from './registry';
 import { experimentsHtml } from './report';
 
-export interface ExperimentsOptions extends Omit<ExperimentContext, 'cache' | 'onProgress'> {
+export interface ExperimentsOptions extends Omit<ExperimentContext, 'cache' | 'runsDir' | 'onProgress'> {
   readonly experiments: readonly Experiment[];
   /** Folder for everything: `index.html`, a folder for each experiment, `runs` with the finished runs. */
   readonly out: string;
@@ -40,7 +40,8 @@ export interface ExperimentsResult {
  */
 export async function runExperiments(options: ExperimentsOptions): Promise<ExperimentsResult> {
   const { experiments, out, pictures, skipMissing } = options;
-  const cache = new CurveCache(join(out, 'runs'));
+  const runsDir = join(out, 'runs');
+  const cache = new CurveCache(runsDir);
   const report = join(out, 'index.html');
   const written: WrittenExperiment[] = [];
   const skipped: { name: string; reason: string }[] = [];
@@ -49,7 +50,7 @@ export async function runExperiments(options: ExperimentsOptions): Promise<Exper
     for (const experiment of experiments) {
       const onProgress = (progress: ExperimentProgress): void => options.onProgress?.(experiment, progress);
       try {
-        const result = await experiment.run({ ...options, cache, onProgress });
+        const result = await experiment.run({ ...options, cache, runsDir, onProgress });
         const { quick } = options.effort;
         const folder = join(out, experiment.name);
         const files = { quick, pictures };

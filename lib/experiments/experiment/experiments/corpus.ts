@@ -1,27 +1,16 @@
-import { asProblem } from '../../../problems/asProblem';
-import { paperCorpus } from '../../../problems/corpus';
-import type { Family } from '../../../problems/family';
-import { sizeOf } from '../../../problems/problem';
-import { createRandom } from '../../../random';
 import { formatPercent } from '../../format';
 import { LOSS_FLOOR } from '../../metrics';
 import { learned, planOf, TUNED } from '../contestants';
+import { corpusTasks, LARGEST_FAMILY, type CorpusTask } from '../corpusTasks';
 import { CurveRunner, StepCounter, tunedRuns, type CurveTask } from '../curveRunner';
-import type { Effort, Experiment, ExperimentContext } from '../experiment';
-import { evaluateEvery, finalLosses, lossChart, planSettings, type Entry } from '../parts';
+import type { Experiment, ExperimentContext } from '../experiment';
+import { finalLosses, lossChart, planSettings, type Entry } from '../parts';
 import { performanceRatios, shareWithin } from '../profile';
 import { quantile, quartilesOf } from '../quantiles';
 import { finiteOrNull, seriesPoint, tableColumns, type ChartPart, type Finding, type TablePart } from '../result';
 
-const STEPS = 1000;
-/** Families with more parameters are left out: their gradients take most of the time and tell no more. */
-const LARGEST = 256;
-/** Families of each group in a quick look: the first and the middle one. */
-const quickOf = (families: readonly Family[]): Family[] => [...new Set([families[0], families[families.length >> 1]])];
 /** Groups of which the first family is drawn. */
 const DRAWN = ['quadratic', 'regression', 'landscape'];
-/** Separates an instance's matrices and data from its start, batches and noise, which are streams 0 to 2 of the seed. */
-const INSTANCE_STREAM = 3;
 const TAUS = Array.from({ length: 81 }, (_, i) => 10 ** (i / 10));
 /** Within so many times the best loss an optimizer counts as good on an instance. */
 const GOOD = 2;
@@ -35,27 +24,8 @@ interface FamilyRuns {
   readonly ratios: readonly (readonly number[])[];
 }
 
-function familyTask(family: Family, effort: Effort): CurveTask {
-  const { steps = STEPS } = effort;
-  return {
-    name: `corpus-${family.name}`,
-    title: family.name,
-    sampling: 'replacement',
-    steps,
-    evaluateEvery: evaluateEvery(steps, effort),
-    problem: (seed) => asProblem(family.sample(createRandom(seed, INSTANCE_STREAM))),
-  };
-}
-
-function chosenFamilies(effort: Effort): { group: string; task: CurveTask }[] {
-  return paperCorpus({ networks: true }).flatMap(({ name, families }) => {
-    const small = families.filter(({ parameters }) => parameters.reduce((sum, p) => sum + sizeOf(p), 0) <= LARGEST);
-    return (effort.quick ? quickOf(small) : small).map((family) => ({ group: name, task: familyTask(family, effort) }));
-  });
-}
-
 async function trainFamily(
-  { group, task }: { group: string; task: CurveTask },
+  { group, task }: CorpusTask,
   context: ExperimentContext,
   counter: StepCounter,
 ): Promise<FamilyRuns> {
@@ -195,7 +165,7 @@ export const corpus: Experiment = {
   async run(context: ExperimentContext) {
     const { effort } = context;
     const plan = planOf(effort);
-    const chosen = chosenFamilies(effort);
+    const chosen = corpusTasks(effort);
     const runs = plan.seeds.length + TUNED.length * tunedRuns(plan);
     const total = chosen.reduce((sum, { task }) => sum + runs * task.steps, 0);
     const counter = new StepCounter(total, context.onProgress);
@@ -207,7 +177,7 @@ export const corpus: Experiment = {
       settings: [
         [
           'Families',
-          `${families.length} of the paper’s ensemble${effort.quick ? ' (two of each kind)' : ''}, those of at most ${LARGEST} parameters; an instance for every seed`,
+          `${families.length} of the paper’s ensemble${effort.quick ? ' (two of each kind)' : ''}, those of at most ${LARGEST_FAMILY} parameters; an instance for every seed`,
         ],
         ['Training', `${steps.toLocaleString('en')} steps, loss measured every ${every} on all samples, without noise`],
         ...planSettings(plan, []),

@@ -1,0 +1,51 @@
+import { asProblem } from '../../problems/asProblem';
+import { paperCorpus } from '../../problems/corpus';
+import type { Family } from '../../problems/family';
+import { sizeOf } from '../../problems/problem';
+import { createRandom } from '../../random';
+import type { CurveTask } from './curveRunner';
+import type { Effort } from './experiment';
+import { evaluateEvery } from './parts';
+
+/** A family of problems to train on, an instance for every seed. */
+export interface CorpusTask {
+  /** Kind of problem. */
+  readonly group: string;
+  readonly task: CurveTask;
+}
+
+const STEPS = 1000;
+/** Families with more parameters are left out: their gradients take most of the time and tell no more. */
+export const LARGEST_FAMILY = 256;
+/** Families of each group in a quick look: the first and the middle one. */
+const quickOf = (families: readonly Family[]): Family[] => [...new Set([families[0], families[families.length >> 1]])];
+/** Separates an instance's matrices and data from its start, batches and noise, which are streams 0 to 2 of the seed. */
+const INSTANCE_STREAM = 3;
+
+function familyTask(family: Family, effort: Effort): CurveTask {
+  const { steps = STEPS } = effort;
+  return {
+    name: `corpus-${family.name}`,
+    title: family.name,
+    sampling: 'replacement',
+    steps,
+    evaluateEvery: evaluateEvery(steps, effort),
+    problem: (seed) => asProblem(family.sample(createRandom(seed, INSTANCE_STREAM))),
+  };
+}
+
+/**
+ * Families of the paper's ensemble.
+ * @param twoOfEachKind default: in a quick look
+ */
+export function corpusTasks(effort: Effort, twoOfEachKind = effort.quick): CorpusTask[] {
+  return paperCorpus({ networks: true }).flatMap(({ name, families }) => {
+    const small = families.filter(
+      ({ parameters }) => parameters.reduce((sum, p) => sum + sizeOf(p), 0) <= LARGEST_FAMILY,
+    );
+    return (twoOfEachKind ? quickOf(small) : small).map((family) => ({
+      group: name,
+      task: familyTask(family, effort),
+    }));
+  });
+}

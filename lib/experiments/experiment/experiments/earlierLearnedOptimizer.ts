@@ -5,7 +5,7 @@ import { formatCount, formatLoss } from '../../format';
 import { l2lContestant } from '../../l2l/contestant';
 import { mlpOptimizee } from '../../l2l/optimizees';
 import { shippedL2lWeights } from '../../l2l/shipped';
-import { ADAPTIVE, learned, learnedWithoutWarmup, planOf, type Plan } from '../contestants';
+import { learned, learnedWithoutWarmup, planOf, TUNED, type Plan } from '../contestants';
 import { CurveRunner, StepCounter, tunedRuns, type CurveTask } from '../curveRunner';
 import type { Effort, Experiment, ExperimentContext } from '../experiment';
 import { heldOutImages, type HeldOutImages } from '../heldOutImages';
@@ -83,7 +83,7 @@ class Field {
   /** Steps of all runs of a training. */
   steps({ steps, long }: Training): number {
     const seeds = this.plan.seeds.length;
-    const tuned = ADAPTIVE.length * tunedRuns(this.plan);
+    const tuned = TUNED.length * tunedRuns(this.plan);
     return steps * (2 * seeds + tuned + (long ? 0 : seeds + tunedRuns(this.#factorPlan)));
   }
 
@@ -100,7 +100,7 @@ class Field {
     const variants = task.long ? [] : [await asItComes('variant', this.#withoutWarmup)];
     const earlier = await asItComes('other', l2l);
     const tuned: Entry[] = [];
-    for (const baseline of ADAPTIVE) tuned.push({ role: 'other', runs: await runner.tuned(baseline, plan) });
+    for (const baseline of TUNED) tuned.push({ role: 'other', runs: await runner.tuned(baseline, plan) });
     const withFactor = { ...l2l, title: `${l2l.title} (factor tuned)` };
     const factors: Entry[] = task.long
       ? []

@@ -195,8 +195,8 @@ LO_HD LO_INLINE void computeDecays(const Shape& shape, const Cell<W, V>& cell, c
   }
 }
 
-// Advances ḡ and λ of one timescale; gives m, the scaled gradient, and λ + 1e-16. Without dynamic scaling of the inputs, m is
-// as with λ = 1, which then only the relative log magnitude tells of.
+// Advances ḡ and λ of one timescale; gives m, the scaled gradient, and λ + 1e-16. Without dynamic input scaling m is that of ḡ
+// itself, and λ matters to the relative log magnitude only.
 template <class P, class Shape>
 LO_HD LO_INLINE P updateTimescale(const Shape& shape, P decay, P gain, P scaleDecay, P scaleGain, P gradient, P& momentum,
                                   P& scale, P& average, P& shifted) {

@@ -15,8 +15,8 @@ export interface CorpusTask {
 }
 
 const STEPS = 1000;
-/** Families with more parameters are left out: their gradients take most of the time and tell no more. */
-export const LARGEST_FAMILY = 256;
+/** A quick look leaves out families with more parameters: their gradients would take most of the time. */
+const SMALL = 256;
 /** Families of each group in a quick look: the first and the middle one. */
 const quickOf = (families: readonly Family[]): Family[] => [...new Set([families[0], families[families.length >> 1]])];
 /** Separates an instance's matrices and data from its start, batches and noise, which are streams 0 to 2 of the seed. */
@@ -39,13 +39,11 @@ function familyTask(family: Family, effort: Effort): CurveTask {
  * @param twoOfEachKind default: in a quick look
  */
 export function corpusTasks(effort: Effort, twoOfEachKind = effort.quick): CorpusTask[] {
-  return paperCorpus({ networks: true }).flatMap(({ name, families }) => {
-    const small = families.filter(
-      ({ parameters }) => parameters.reduce((sum, p) => sum + sizeOf(p), 0) <= LARGEST_FAMILY,
-    );
-    return (twoOfEachKind ? quickOf(small) : small).map((family) => ({
+  const isSmall = ({ parameters }: Family): boolean => parameters.reduce((sum, p) => sum + sizeOf(p), 0) <= SMALL;
+  return paperCorpus({ networks: true }).flatMap(({ name, families }) =>
+    (twoOfEachKind ? quickOf(families.filter(isSmall)) : families).map((family) => ({
       group: name,
       task: familyTask(family, effort),
-    }));
-  });
+    })),
+  );
 }

@@ -100,6 +100,7 @@ export function experimentsHtml(finished: readonly FinishedExperiment[]): string
 <h1>The claims of “Learned Optimizers that Scale and Generalize”, tried with learned-optimizer</h1>
 <p>Each section says what the paper (Wichrowska et al. 2017, <a href="https://arxiv.org/abs/1703.04813">arXiv 1703.04813</a>) claims, turns it into conditions on numbers, and shows the numbers that were measured here. The learned optimizer is used as it comes; the rates of all others are tuned on seeds that are not reported.</p>
 ${overview(finished)}
+<p>Optimizers racing on landscapes of two parameters, to play with: <code>npx learned-optimizer landscapes</code> writes a page of its own.</p>
 ${finished.map(sectionHtml).join('\n')}
 </main>
 <script>${SORT_SCRIPT}</script>

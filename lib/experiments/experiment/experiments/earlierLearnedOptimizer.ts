@@ -200,7 +200,7 @@ export const earlierLearnedOptimizer: Experiment = {
         warmup
           ? `These weights of the learned optimizer warm up over ${formatCount(warmup.steps)} steps, which is longer than the short trainings if those have fewer; “no warm-up” is without it (warmupSteps: 0).`
           : 'These weights of the learned optimizer have no warm-up: both of its lines are the same.',
-        'Rates of Adam and RMSProp are tuned for each network and length; the learned optimizer and L2L are used as they come.',
+        'Rates of the others are tuned for each network and length; the learned optimizer and L2L are used as they come.',
         images.note,
       ],
       parts: [
@@ -209,7 +209,7 @@ export const earlierLearnedOptimizer: Experiment = {
             task.name,
             task,
             drawn,
-            `Median and range over seeds ${plan.seeds.join(', ')}; Adam, RMSProp at their best rate of ${plan.rates.length}`,
+            `Median and range over seeds ${plan.seeds.join(', ')}; Adam, RMSProp, SGD at their best rate of ${plan.rates.length}`,
           ),
         ),
         finalLossTable(rows.map(({ task, drawn, factors }) => ({ task: task.name, entries: [...drawn, ...factors] }))),

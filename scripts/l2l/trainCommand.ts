@@ -18,8 +18,8 @@ import { loadBackend } from '../../lib/tfjs/backend';
 /** Files of a run in its folder. */
 export const L2L_RUN_FILES = { checkpoint: 'checkpoint.safetensors', weights: 'l2l.safetensors' } as const;
 
-/** Takes about half an hour on two cores. */
-const TRAJECTORIES = 260;
+/** Of the weights that ship; 40 minutes of one core. */
+const TRAJECTORIES = 300;
 
 const HELP = `
 L2L is the coordinate-wise LSTM optimizer of "Learning to learn by gradient descent by gradient descent" (Andrychowicz et al.
@@ -33,8 +33,8 @@ The folder --out then has
   ${L2L_RUN_FILES.checkpoint}   the state of meta-training, written whole or not at all; --resume goes on from it
 
 Ctrl-C writes a checkpoint and ends with exit code 130; a second one ends at once. A resumed run gives the same weights as one
-that was not interrupted; with more --trajectories it is prolonged, with another --learning-rate if you like. A trajectory takes about 5 seconds of one core, and
-1 GB of memory. Needs tfjs-node: npm run setup:tfjs-node
+that was not interrupted; with more --trajectories it is prolonged, with another --learning-rate if you like. A trajectory takes about 8 seconds of one core, validations
+included, and 3 GB of memory. Needs tfjs-node: npm run setup:tfjs-node
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted.
 

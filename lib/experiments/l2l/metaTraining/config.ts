@@ -25,9 +25,9 @@ export const L2L_DEFAULTS: L2lConfig = {
   units: L2L_UNITS,
   horizon: 100,
   truncation: 20,
-  learningRate: 5e-3,
-  validateEvery: 10,
-  validationStarts: 3,
+  learningRate: 1e-2,
+  validateEvery: 20,
+  validationStarts: 10,
 };
 
 /** Above, the seeds of trajectories would meet those of validations. */

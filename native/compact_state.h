@@ -31,7 +31,7 @@ struct CompactBlocks {
 };
 
 // Halves per block of 16 coordinates: a float counts as two.
-LO_HD LO_INLINE std::size_t compactBlockSize(const Config& config) {
+LO_INLINE std::size_t compactBlockSize(const Config& config) {
   return 16 * static_cast<std::size_t>(config.fields() + 1);
 }
 // Position of a coordinate of the block in a row.
@@ -39,6 +39,15 @@ LO_HD LO_INLINE constexpr std::size_t compactSlot(std::size_t lane) { return 2 *
 
 // λ of an advanced coordinate is at least the smallest normal number: 0 would say that it has never been advanced.
 constexpr float kSmallestScale = 1.17549435e-38f;
+// The least power of two that is above every hidden value: they are averages of the initial ones and of values in (-1, 1).
+template <class T>
+float rangeOfHidden(const T* initial, std::size_t count) {
+  float range = 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    while (fabsf(static_cast<float>(initial[i])) > range) range *= 2;
+  }
+  return range;
+}
 // Largest word of a fixed-point value to which any draw can be added.
 constexpr float kLargestFixedWord = 2147418112.0f;
 

@@ -40,6 +40,30 @@ LO_HD LO_INLINE void accumulate(A* memory, const P* values, int n) {
   for (int i = 0; i < n; ++i) put(memory[i], P(memory[i]) + values[i]);
 }
 
+// acc + Σ_i in[i]·w[i·stride]: one output of `affine`.
+template <class P, class W>
+LO_HD LO_INLINE P affineOutput(const W* w, int stride, const P* in, int n, P acc) {
+  for (int i = 0; i < n; ++i) acc = fma_(in[i], P(w[i * stride]), acc);
+  return acc;
+}
+
+template <class P>
+LO_HD LO_INLINE P gruNext(P update, P candidate, P h) {
+  return fma_(update, h - candidate, candidate);
+}
+
+// One output at a time, for a device where each is a thread's: gate o < 2·hidden from [x, h], candidate o from [x, r∘h].
+template <class P, class W, class B>
+LO_HD LO_INLINE P gruGate(const GruWeights<W>& w, const P* in, const B* injected, int o) {
+  const P bias = P(w.gatesBias[o]) + (injected != nullptr ? P(injected[o]) : P(Scalar<P>(0)));
+  return sigmoid_(affineOutput(w.gates + o, 2 * w.hidden, in, w.inputs + w.hidden, bias));
+}
+template <class P, class W, class B>
+LO_HD LO_INLINE P gruCandidate(const GruWeights<W>& w, const P* in, const B* injected, int o) {
+  const P bias = P(w.candidateBias[o]) + (injected != nullptr ? P(injected[2 * w.hidden + o]) : P(Scalar<P>(0)));
+  return tanh_(affineOutput(w.candidate + o, w.hidden, in, w.inputs + w.hidden, bias));
+}
+
 // `injected` is [3·hidden] or null, of type P or of one that P is made from; `next` may not be `h`.
 template <class P, class W, class B>
 LO_HD void gruForward(const GruWeights<W>& w, const P* x, const B* injected, const P* h, P* next,
@@ -62,7 +86,7 @@ LO_HD void gruForward(const GruWeights<W>& w, const P* x, const B* injected, con
   affine(w.candidate, n, bias, in, I + n, n, gates);
   for (int j = 0; j < n; ++j) {
     tape.candidate[j] = tanh_(gates[j]);
-    next[j] = fma_(tape.update[j], h[j] - tape.candidate[j], tape.candidate[j]);
+    next[j] = gruNext(tape.update[j], tape.candidate[j], h[j]);
   }
 }
 

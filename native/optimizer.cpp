@@ -31,16 +31,6 @@ double finiteSquares(const T* g, std::size_t n) {
   return sum;
 }
 
-// The least power of two that is above every hidden value: they are averages of the initial ones and of values in (-1, 1).
-template <class T>
-float rangeOfHidden(const std::vector<T>& initialHidden) {
-  float range = 1;
-  for (const T h : initialHidden) {
-    while (std::fabs(static_cast<float>(h)) > range) range *= 2;
-  }
-  return range;
-}
-
 }  // namespace
 
 template <class T>
@@ -63,7 +53,7 @@ Optimizer<T>::Optimizer(const CellWeights& w, const Kernels<T>* kernels, unsigne
     for (double v : *parts[i]) cellStorage_.push_back(static_cast<T>(v));
   }
   for (double v : w.initialHidden) initialHidden_.push_back(static_cast<T>(v));
-  format_ = {compactState, rangeOfHidden(initialHidden_)};
+  format_ = {compactState, rangeOfHidden(initialHidden_.data(), initialHidden_.size())};
   cell_.scaleDecayBias = static_cast<T>(w.scaleDecayBias);
   cell_.inputDecayBias = static_cast<T>(w.inputDecayBias);
   cell_.rateBias = static_cast<T>(w.rateBias);

@@ -1,5 +1,5 @@
 // Proves that the per-parameter mathematics compiles for the device, forward and reverse, in single and double precision:
-// one CUDA thread per coordinate. Compiled by scripts/check-cuda-header.mjs; nothing links it.
+// one CUDA thread per coordinate. Compiled by scripts/build-cuda.mjs --check; nothing links it.
 #include "../param_step_backward.h"
 
 namespace lo {

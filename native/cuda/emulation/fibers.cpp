@@ -1,0 +1,173 @@
+// The fibers of emulation.h, over ucontext.
+#include "emulation.h"
+
+#include <ucontext.h>
+
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LO_ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define LO_ASAN 1
+#endif
+#if defined(LO_ASAN)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace lo::emulation {
+
+Index threadIndex, blockIndex, gridSize, blockSize;
+Order order = Order::ascending;
+std::size_t memoryLeft = static_cast<std::size_t>(-1);
+std::size_t allocations = 0, copies = 0, launches = 0;
+
+namespace {
+
+constexpr std::size_t kStack = 256 * 1024;
+constexpr unsigned kMaxThreads = 1024, kWarp = 32;
+
+enum class State { ready, atBlock, atWarp, done };
+
+struct Fiber {
+  ucontext_t context;
+  std::unique_ptr<char[]> stack;
+  void* fakeStack = nullptr;
+  State state = State::done;
+  std::uint32_t word = 0;  // handed over at a shuffle
+};
+
+Fiber fibers[kMaxThreads];
+ucontext_t scheduler;
+unsigned running = 0;
+void (*blockBody)(const void*) = nullptr;
+const void* blockContext = nullptr;
+#if defined(LO_ASAN)
+const void* schedulerStack = nullptr;
+std::size_t schedulerStackSize = 0;
+#endif
+
+void toScheduler(State state) {
+  Fiber& f = fibers[running];
+  f.state = state;
+#if defined(LO_ASAN)
+  __sanitizer_start_switch_fiber(state == State::done ? nullptr : &f.fakeStack, schedulerStack, schedulerStackSize);
+#endif
+  swapcontext(&f.context, &scheduler);
+#if defined(LO_ASAN)
+  __sanitizer_finish_switch_fiber(f.fakeStack, &schedulerStack, &schedulerStackSize);
+#endif
+}
+
+void entry() {
+#if defined(LO_ASAN)
+  __sanitizer_finish_switch_fiber(nullptr, &schedulerStack, &schedulerStackSize);
+#endif
+  blockBody(blockContext);
+  toScheduler(State::done);
+}
+
+void resume(unsigned i) {
+  Fiber& f = fibers[i];
+  running = i;
+  threadIndex.x = i;
+#if defined(LO_ASAN)
+  void* fakeStack = nullptr;
+  __sanitizer_start_switch_fiber(&fakeStack, f.stack.get(), kStack);
+#endif
+  swapcontext(&scheduler, &f.context);
+#if defined(LO_ASAN)
+  __sanitizer_finish_switch_fiber(fakeStack, nullptr, nullptr);
+#endif
+}
+
+void start(unsigned i) {
+  Fiber& f = fibers[i];
+  if (f.stack == nullptr) f.stack = std::make_unique<char[]>(kStack);
+  getcontext(&f.context);
+  f.context.uc_stack.ss_sp = f.stack.get();
+  f.context.uc_stack.ss_size = kStack;
+  f.context.uc_link = nullptr;
+  f.fakeStack = nullptr;
+  f.state = State::ready;
+  makecontext(&f.context, entry, 0);
+}
+
+unsigned inOrder(unsigned i, unsigned threads) {
+  if (order == Order::ascending) return i;
+  if (order == Order::descending) return threads - 1 - i;
+  // A permutation: 77 is odd, and the numbers of threads are powers of two.
+  return (i * 77 + 13) % threads;
+}
+
+[[noreturn]] void fail(const char* what) {
+  std::fprintf(stderr, "emulation: block %u: %s\n", blockIndex.x, what);
+  std::abort();
+}
+
+// Lets all of `first` … `end` that wait in `state` go on, if no other is still to come.
+bool release(unsigned first, unsigned end, State state) {
+  unsigned waiting = 0;
+  for (unsigned i = first; i < end; ++i) {
+    if (fibers[i].state == State::ready) return false;
+    if (fibers[i].state == state) ++waiting;
+  }
+  if (waiting == 0) return false;
+  if (waiting != end - first) {
+    for (unsigned i = first; i < end; ++i) {
+      if (state == State::atWarp && fibers[i].state != state) fail("a shuffle without all threads of the warp");
+      if (fibers[i].state == State::done) fail("a barrier after some threads have ended");
+      if (fibers[i].state != state) return false;
+    }
+  }
+  for (unsigned i = first; i < end; ++i) fibers[i].state = State::ready;
+  return true;
+}
+
+void runBlock(unsigned threads) {
+  for (unsigned i = 0; i < threads; ++i) start(i);
+  for (;;) {
+    unsigned done = 0;
+    for (unsigned k = 0; k < threads; ++k) {
+      const unsigned i = inOrder(k, threads);
+      if (fibers[i].state == State::ready) resume(i);
+      done += fibers[i].state == State::done;
+    }
+    if (done == threads) return;
+    bool released = false;
+    for (unsigned w = 0; w < threads; w += kWarp) released |= release(w, w + kWarp, State::atWarp);
+    if (!released) released = release(0, threads, State::atBlock);
+    if (!released) fail("threads wait for each other");
+  }
+}
+
+}  // namespace
+
+void launchBlocks(std::size_t grid, unsigned threads, void (*body)(const void*), const void* context) {
+  ++launches;
+  blockBody = body;
+  blockContext = context;
+  gridSize = {static_cast<unsigned>(grid), 1, 1};
+  blockSize = {threads, 1, 1};
+  for (std::size_t b = 0; b < grid; ++b) {
+    blockIndex = {static_cast<unsigned>(b), 0, 0};
+    runBlock(threads);
+  }
+}
+
+void meetBlock() { toScheduler(State::atBlock); }
+
+std::uint32_t exchange(std::uint32_t word, unsigned mask) {
+  fibers[running].word = word;
+  const unsigned other = running ^ mask;
+  toScheduler(State::atWarp);
+  const std::uint32_t received = fibers[other].word;
+  // A second meeting: nobody may overwrite a word that has not been read.
+  toScheduler(State::atWarp);
+  return received;
+}
+
+}  // namespace lo::emulation

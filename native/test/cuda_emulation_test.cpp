@@ -1,0 +1,102 @@
+// What only the emulation shows: that results do not depend on the order of threads, what a step allocates and uploads, how
+// many kernels it launches, and what happens without memory.
+#include <algorithm>
+#include <cmath>
+
+#include "../cuda/emulation/emulation.h"
+#include "cuda_run.h"
+#include "random_levels.h"
+
+namespace lo::test {
+
+namespace {
+
+struct Model {
+  CellWeights cell;
+  LevelWeights levels;
+  explicit Model(const Config& config) : cell(randomWeights(config, 90)) {
+    Random random(91);
+    levels = randomLevels({3, config.hidden, config.tensorInputs() - config.hidden, 20, 20}, random);
+  }
+};
+
+const std::vector<std::size_t> kLengths = {3, 1030, 64};
+
+std::vector<std::vector<float>> gradients(Random& random) {
+  std::vector<std::vector<float>> g;
+  for (const std::size_t n : kLengths) g.push_back(randomGradient(n, random));
+  g[1][7] = NAN;
+  return g;
+}
+
+}  // namespace
+
+TEST("CUDA emulation: the same bits in whatever order the threads of a block run") {
+  const Model model(makeConfig(10, 4, kPaperInputs | kAttention));
+  std::vector<std::vector<float>> results;
+  for (const auto order : {emulation::Order::ascending, emulation::Order::descending, emulation::Order::shuffled}) {
+    emulation::order = order;
+    DeviceRun run(model.cell, model.levels, kLengths);
+    Random random(92);
+    StepOptions options;
+    options.clipNorm = 1e-3;
+    for (int step = 0; step < 3; ++step) run.step(gradients(random), options);
+    std::vector<float> all = run.globalState();
+    for (std::size_t t = 0; t < kLengths.size(); ++t) {
+      for (const auto& part : {run.state(t).hidden, run.state(t).position, run.tensorState(t), run.parameters[t].get()}) {
+        all.insert(all.end(), part.begin(), part.end());
+      }
+    }
+    results.push_back(all);
+  }
+  emulation::order = emulation::Order::ascending;
+  CHECK_SAME_BITS(results[1], results[0]);
+  CHECK_SAME_BITS(results[2], results[0]);
+}
+
+TEST("CUDA emulation: a step like the one before allocates and uploads nothing, and launches six kernels for any number of tensors") {
+  const Model model(presetConfig());
+  DeviceRun run(model.cell, model.levels, std::vector<std::size_t>(50, 7));
+  std::vector<const float*> from;
+  std::vector<float*> to;
+  Random random(93);
+  for (std::size_t t = 0; t < 50; ++t) {
+    run.gradients[t].set(randomGradient(7, random));
+    from.push_back(run.gradients[t].data());
+    to.push_back(run.parameters[t].data());
+  }
+  lo_cuda_step_request request{50, run.handles.data(), from.data(), to.data(), INFINITY, 1, 0, 0};
+  require(lo_cuda_step(run.optimizer, &request, nullptr));
+  const std::size_t allocations = emulation::allocations, copies = emulation::copies, launches = emulation::launches;
+  for (request.iteration = 1; request.iteration < 4; ++request.iteration) require(lo_cuda_step(run.optimizer, &request, nullptr));
+  CHECK_EQUAL(emulation::allocations, allocations);
+  CHECK_EQUAL(emulation::copies, copies);
+  CHECK_EQUAL(emulation::launches - launches, std::size_t{18});
+}
+
+TEST("CUDA emulation: without memory the call says so and leaves the optimizer as it was") {
+  const Model model(presetConfig());
+  DeviceRun run(model.cell, model.levels, kLengths);
+  Random random(94);
+  const auto g = gradients(random);
+  std::vector<const float*> from;
+  std::vector<float*> to;
+  for (std::size_t t = 0; t < kLengths.size(); ++t) {
+    run.gradients[t].set(g[t]);
+    from.push_back(run.gradients[t].data());
+    to.push_back(run.parameters[t].data());
+  }
+  const State<float> before = run.state(1);
+  emulation::memoryLeft = 4096;
+  int handle = -1;
+  CHECK_EQUAL(lo_cuda_add_tensor(run.optimizer, 5000, nullptr, -6, &handle), LO_CUDA_OUT_OF_MEMORY);
+  CHECK(std::string(lo_cuda_last_error()).find("bytes: out of memory") != std::string::npos);
+  const lo_cuda_step_request request{from.size(), run.handles.data(), from.data(), to.data(), INFINITY, 1, 0, 0};
+  CHECK_EQUAL(lo_cuda_step(run.optimizer, &request, nullptr), LO_CUDA_OUT_OF_MEMORY);
+  emulation::memoryLeft = static_cast<std::size_t>(-1);
+  CHECK_SAME_STATE(run.state(1), before);
+  require(lo_cuda_step(run.optimizer, &request, nullptr));
+  CHECK_EQUAL(run.report().skipped, std::uint64_t{1});
+}
+
+}  // namespace lo::test

@@ -1,0 +1,157 @@
+// An optimizer behind the C interface of native/cuda, with its tensors on the device: over the emulation, or on a real one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "../cuda/lo_cuda.h"
+#include "../levels.h"
+#include "support.h"
+
+namespace lo::test {
+
+inline void require(lo_cuda_status status) { CHECK_WITH(status == LO_CUDA_OK, std::string(lo_cuda_last_error())); }
+
+inline lo_cuda_architecture architectureOf(const CellWeights& cell, const LevelWeights& levels, int stateBits = 32) {
+  return {cell.config.hidden, cell.config.timescales, cell.config.flags, cell.config.maxLogLearningRate,
+          cell.config.gradientScale, levels.levels, levels.tensor.hidden, levels.global.hidden, stateBits};
+}
+
+inline lo_cuda_affine viewOf(const AffineWeights& a) { return {a.matrix.data(), a.bias.data()}; }
+
+inline lo_cuda_weights weightsOf(const CellWeights& c, const LevelWeights& l) {
+  lo_cuda_weights w = {};
+  w.gates = c.gates.data();
+  w.candidate = c.candidate.data();
+  w.initial_hidden = c.initialHidden.data();
+  w.update_readout = c.updateReadout.data();
+  w.update_shortcut = c.updateShortcut.data();
+  w.attention_readout = c.attentionReadout.data();
+  w.attention_shortcut = c.attentionShortcut.data();
+  w.scale_decay_readout = c.scaleDecayReadout.data();
+  w.input_decay_readout = c.inputDecayReadout.data();
+  w.rate_readout = c.rateReadout.data();
+  w.scale_decay_bias = c.scaleDecayBias;
+  w.input_decay_bias = c.inputDecayBias;
+  w.rate_bias = c.rateBias;
+  w.rate_momentum = c.rateMomentum;
+  w.step_offset = c.stepOffset;
+  w.cell_bias = l.cellBias.data();
+  w.tensor_gates = viewOf(l.tensor.gates);
+  w.tensor_candidate = viewOf(l.tensor.candidate);
+  w.global_gates = viewOf(l.global.gates);
+  w.global_candidate = viewOf(l.global.candidate);
+  w.tensor_initial = l.tensor.initialHidden.data();
+  w.global_initial = l.global.initialHidden.data();
+  w.tensor_to_parameter = viewOf(l.tensorToParameter);
+  w.global_to_parameter = viewOf(l.globalToParameter);
+  w.global_to_tensor = viewOf(l.globalToTensor);
+  return w;
+}
+
+class DeviceFloats {
+ public:
+  explicit DeviceFloats(std::size_t n) : size_(n) {
+    void* p = nullptr;
+    require(lo_cuda_allocate(n * sizeof(float), &p));
+    data_ = static_cast<float*>(p);
+  }
+  ~DeviceFloats() {
+    if (data_ != nullptr) lo_cuda_free(data_);
+  }
+  DeviceFloats(DeviceFloats&& other) noexcept : data_(other.data_), size_(other.size_) { other.data_ = nullptr; }
+  float* data() const { return data_; }
+  void set(const std::vector<float>& v) { require(lo_cuda_upload(data_, v.data(), size_ * sizeof(float), nullptr)); }
+  std::vector<float> get() const {
+    std::vector<float> v(size_);
+    require(lo_cuda_download(v.data(), data_, size_ * sizeof(float), nullptr));
+    return v;
+  }
+
+ private:
+  float* data_ = nullptr;
+  std::size_t size_;
+};
+
+class DeviceRun {
+ public:
+  DeviceRun(const CellWeights& cell, const LevelWeights& levels, const std::vector<std::size_t>& sizes, int stateBits = 32)
+      : config(cell.config), lengths(sizes), tensorHidden(levels.tensor.hidden), globalHidden(levels.global.hidden) {
+    const lo_cuda_architecture architecture = architectureOf(cell, levels, stateBits);
+    const lo_cuda_weights weights = weightsOf(cell, levels);
+    require(lo_cuda_create(&architecture, &weights, 0, &optimizer));
+    for (const std::size_t n : lengths) {
+      handles.push_back(-1);
+      require(lo_cuda_add_tensor(optimizer, n, nullptr, -6.0f, &handles.back()));
+      gradients.emplace_back(n);
+      parameters.emplace_back(n);
+      parameters.back().set(std::vector<float>(n, 0.0f));
+    }
+  }
+  ~DeviceRun() { lo_cuda_destroy(optimizer); }
+  DeviceRun(const DeviceRun&) = delete;
+
+  void step(const std::vector<std::vector<float>>& g, const StepOptions& options) {
+    std::vector<const float*> from;
+    std::vector<float*> to;
+    for (std::size_t t = 0; t < lengths.size(); ++t) {
+      gradients[t].set(g[t]);
+      from.push_back(gradients[t].data());
+      to.push_back(parameters[t].data());
+    }
+    const lo_cuda_step_request request{handles.size(),   handles.data(),      from.data(),         to.data(),
+                                       options.clipNorm, options.multiplier, options.weightDecay, iteration++};
+    require(lo_cuda_step(optimizer, &request, nullptr));
+  }
+  lo_cuda_step_report report() {
+    lo_cuda_step_report r = {};
+    require(lo_cuda_report(optimizer, &r));
+    return r;
+  }
+
+  State<float> state(std::size_t t) {
+    State<float> s;
+    const std::size_t n = lengths[t];
+    s.hidden.resize(n * static_cast<std::size_t>(config.hidden));
+    s.momentum.resize(n * static_cast<std::size_t>(config.timescales));
+    s.scale.resize(s.momentum.size());
+    s.logRate.resize(n);
+    int has = 0;
+    require(lo_cuda_has_position(optimizer, handles[t], &has));
+    if (has != 0) s.position.resize(n);
+    const lo_cuda_state view = viewOf(s, nullptr);
+    require(lo_cuda_export_tensor(optimizer, handles[t], &view));
+    return s;
+  }
+  std::vector<float> tensorState(std::size_t t) {
+    State<float> s = state(t);
+    std::vector<float> level(static_cast<std::size_t>(tensorHidden));
+    const lo_cuda_state view = viewOf(s, level.data());
+    require(lo_cuda_export_tensor(optimizer, handles[t], &view));
+    return level;
+  }
+  std::vector<float> globalState() {
+    std::vector<float> g(static_cast<std::size_t>(globalHidden));
+    if (globalHidden > 0) require(lo_cuda_export_global(optimizer, g.data()));
+    return g;
+  }
+  void setState(std::size_t t, State<float> s, std::vector<float> level) {
+    const lo_cuda_state view = viewOf(s, level.empty() ? nullptr : level.data());
+    require(lo_cuda_import_tensor(optimizer, handles[t], &view));
+  }
+
+  static lo_cuda_state viewOf(State<float>& s, float* level) {
+    float* const position = s.position.empty() ? nullptr : s.position.data();
+    return {s.hidden.data(), s.momentum.data(), s.scale.data(), s.logRate.data(), position, level};
+  }
+
+  Config config;
+  std::vector<std::size_t> lengths;
+  int tensorHidden, globalHidden;
+  lo_cuda_optimizer* optimizer = nullptr;
+  std::vector<int> handles;
+  std::vector<DeviceFloats> gradients, parameters;
+  std::uint64_t iteration = 0;
+};
+
+}  // namespace lo::test

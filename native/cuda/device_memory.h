@@ -60,6 +60,23 @@ inline cudaError_t freePinned(void* p) { return cudaFreeHost(p); }
 using DeviceMemory = Memory<&allocateDevice, &freeDevice>;
 using PinnedMemory = Memory<&allocatePinned, &freePinned>;
 
+// A point in a stream that the host can wait for. Until it is recorded there is nothing to wait for.
+class Event {
+ public:
+  Event() = default;
+  ~Event() {
+    if (event_ != nullptr) cudaEventDestroy(event_);
+  }
+  Event(const Event&) = delete;
+  // In the current device.
+  void create() { check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "creating an event"); }
+  void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "recording an event"); }
+  void wait() { check(cudaEventSynchronize(event_), "waiting for the device"); }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
 // Gives out pieces of one allocation, of which the size is counted first.
 class Pieces {
  public:

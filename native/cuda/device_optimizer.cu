@@ -48,9 +48,8 @@ DeviceOptimizer::DeviceOptimizer(const lo_cuda_architecture& a, const lo_cuda_we
   enter();
   check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device), "asking for multiprocessors");
   uploadWeights(w);
-  for (Staging& s : stagings_) {
-    check(cudaEventCreateWithFlags(&s.event, cudaEventDisableTiming), "creating an event");
-  }
+  for (Staging& s : stagings_) s.read.create();
+  stepDone_.create();
 }
 
 DeviceOptimizer::~DeviceOptimizer() {
@@ -177,7 +176,7 @@ void DeviceOptimizer::plan(const int* tensors, std::size_t count, cudaStream_t s
   }
   for (Staging& s : stagings_) {
     if (s.memory.bytes() >= count * sizeof(TensorPointers)) continue;
-    check(cudaEventSynchronize(s.event), "waiting for an upload");
+    s.read.wait();
     s.memory = PinnedMemory(count * sizeof(TensorPointers));
   }
   // Pageable memory: the copies have left it when they return.
@@ -210,11 +209,11 @@ void DeviceOptimizer::uploadPointers(const lo_cuda_step_request& request, cudaSt
   if (same) return;
   Staging& s = stagings_[nextStaging_];
   nextStaging_ = (nextStaging_ + 1) % kStagings;
-  check(cudaEventSynchronize(s.event), "waiting for an upload");
+  s.read.wait();
   const std::size_t bytes = last.size() * sizeof(TensorPointers);
   std::memcpy(s.memory.at(), last.data(), bytes);
   upload(const_cast<TensorPointers*>(tables_.pointers), s.memory.at(), bytes, stream);
-  check(cudaEventRecord(s.event, stream), "recording an event");
+  s.read.record(stream);
 }
 
 template <class Storage>
@@ -305,7 +304,7 @@ void DeviceOptimizer::step(const lo_cuda_step_request& request, cudaStream_t str
     LO_LAUNCH(applySegments<false>, gridFor(applySegments<false>, tables.segmentCount), stream, tables, multiplier, decay);
   }
   check(cudaGetLastError(), "starting a step");
-  lastStream_ = stream;
+  stepDone_.record(stream);
   for (std::size_t t = 0; t < request.count; ++t) {
     Tensor& own = tensor(planned_[t]);
     own.rateKnown = true;
@@ -314,9 +313,9 @@ void DeviceOptimizer::step(const lo_cuda_step_request& request, cudaStream_t str
 }
 
 lo_cuda_step_report DeviceOptimizer::report() {
-  enter();
+  waitForSteps();
   StepResults results;
-  download(&results, results_, sizeof results, lastStream_);
+  download(&results, results_, sizeof results, nullptr);
   return {clipped_ ? results.gradientNorm : std::nan(""), results.skipped};
 }
 

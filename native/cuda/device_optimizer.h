@@ -50,10 +50,7 @@ class DeviceOptimizer {
   // Uploads of what changes between steps wait in one of these until the device has read them.
   struct Staging {
     PinnedMemory memory;
-    cudaEvent_t event = nullptr;
-    ~Staging() {
-      if (event != nullptr) cudaEventDestroy(event);
-    }
+    Event read;
   };
   static constexpr int kStagings = 4;
 
@@ -102,7 +99,7 @@ class DeviceOptimizer {
   std::vector<TensorPointers> pointers_;  // as last uploaded
   Staging stagings_[kStagings];
   int nextStaging_ = 0;
-  cudaStream_t lastStream_ = nullptr;
+  Event stepDone_;
   bool clipped_ = false;
 };
 

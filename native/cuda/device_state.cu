@@ -65,7 +65,7 @@ bool DeviceOptimizer::has(int handle) const {
 
 void DeviceOptimizer::waitForSteps() {
   enter();
-  check(cudaStreamSynchronize(lastStream_), "waiting for the device");
+  stepDone_.wait();
 }
 
 // Calls body(words of the coordinate, its index) for every coordinate, in chunks on the host that are downloaded, or uploaded

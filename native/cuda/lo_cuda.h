@@ -1,7 +1,8 @@
 /* The optimizer on a CUDA device: a C interface of a library that is loaded at run time (docs/cuda.md).
  *
  * Usable without CUDA. No function throws or aborts: what fails says so by its status, and lo_cuda_last_error has the text, of
- * the calling thread. An optimizer is used by one thread at a time; different optimizers are independent. */
+ * the calling thread. An optimizer is used by one thread at a time; different optimizers are independent. Functions that are
+ * given an optimizer leave its device the current one of the thread. */
 #ifndef LO_CUDA_H
 #define LO_CUDA_H
 

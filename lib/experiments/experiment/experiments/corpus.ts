@@ -2,8 +2,9 @@ import { formatPercent } from '../../format';
 import { LOSS_FLOOR } from '../../metrics';
 import { learned, planOf, TUNED } from '../contestants';
 import { corpusTasks, type CorpusTask } from '../corpusTasks';
-import { CurveRunner, StepCounter, tunedRuns, type CurveTask } from '../curveRunner';
+import { StepCounter, type CurveTask } from '../curveRunner';
 import type { Experiment, ExperimentContext } from '../experiment';
+import { fieldRuns, trainField, type Field } from '../field';
 import { finalLosses, lossChart, planSettings, type Entry } from '../parts';
 import { performanceRatios, shareWithin } from '../profile';
 import { quantile, quartilesOf } from '../quantiles';
@@ -26,16 +27,11 @@ interface FamilyRuns {
 
 async function trainFamily(
   { group, task }: CorpusTask,
+  field: Field,
   context: ExperimentContext,
   counter: StepCounter,
 ): Promise<FamilyRuns> {
-  const plan = planOf(context.effort);
-  const runner = new CurveRunner(task, context, counter);
-  const contestant = learned(context.weights);
-  const entries: Entry[] = [
-    { role: 'learned', runs: await runner.curves(contestant, contestant.customaryRate, plan.seeds) },
-  ];
-  for (const baseline of TUNED) entries.push({ role: 'other', runs: await runner.tuned(baseline, plan) });
+  const entries = await trainField(field, task, planOf(context.effort), context, counter);
   const floors = entries[0].runs.metrics.map(({ initialLoss }) => LOSS_FLOOR * initialLoss);
   const ratios = performanceRatios(
     entries.map(({ runs }) => finalLosses(runs.metrics)),
@@ -166,11 +162,12 @@ export const corpus: Experiment = {
     const { effort } = context;
     const plan = planOf(effort);
     const chosen = corpusTasks(effort);
-    const runs = plan.seeds.length + TUNED.length * tunedRuns(plan);
+    const field: Field = { own: [{ role: 'learned', contestant: learned(context.weights) }], tuned: TUNED };
+    const runs = fieldRuns(field, plan);
     const total = chosen.reduce((sum, { task }) => sum + runs * task.steps, 0);
     const counter = new StepCounter(total, context.onProgress);
     const families: FamilyRuns[] = [];
-    for (const family of chosen) families.push(await trainFamily(family, context, counter));
+    for (const family of chosen) families.push(await trainFamily(family, field, context, counter));
     const drawn = DRAWN.map((group) => families.find((family) => family.group === group)!);
     const { steps, evaluateEvery: every } = chosen[0].task;
     return {

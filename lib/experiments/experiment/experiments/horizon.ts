@@ -5,8 +5,9 @@ import { NETWORK_TASKS } from '../../tasks/networkTasks';
 import { VALIDATION_TASKS } from '../../tasks/validationTasks';
 import { completeLosses } from '../curve';
 import { learned, learnedWithoutAnnealing, planOf, TUNED } from '../contestants';
-import { CurveRunner, StepCounter, tunedRuns, type CurveTask } from '../curveRunner';
+import { StepCounter, type CurveTask } from '../curveRunner';
 import type { Experiment, ExperimentContext } from '../experiment';
+import { fieldRuns, trainField, type Field } from '../field';
 import { entryTitle, evaluateEvery, finalLossTable, lossChart, planSettings, type Entry } from '../parts';
 import { spreadOf } from '../quantiles';
 import { finiteOrNull, tableColumns, type Finding, type TablePart } from '../result';
@@ -99,27 +100,21 @@ export const horizon: Experiment = {
       const title = task.title.replace(/, [\d,]+ steps$/, '');
       return { ...task, title, steps, evaluateEvery: evaluateEvery(steps, effort), problem: () => problem };
     });
-    const own = [
-      { role: 'learned', contestant: learned(weights) },
-      { role: 'variant', contestant: learnedWithoutAnnealing(weights) },
-    ] as const;
-    const runs = own.length * plan.seeds.length + OTHERS.length * tunedRuns(plan);
-    const counter = new StepCounter(tasks.length * runs * steps, context.onProgress);
+    const field: Field = {
+      own: [
+        { role: 'learned', contestant: learned(weights) },
+        { role: 'variant', contestant: learnedWithoutAnnealing(weights) },
+      ],
+      tuned: OTHERS,
+    };
+    const counter = new StepCounter(tasks.length * fieldRuns(field, plan) * steps, context.onProgress);
     const rows: { task: CurveTask; entries: Entry[] }[] = [];
-    for (const task of tasks) {
-      const runner = new CurveRunner(task, context, counter);
-      const entries: Entry[] = [];
-      for (const { role, contestant } of own) {
-        entries.push({ role, runs: await runner.curves(contestant, contestant.customaryRate, plan.seeds) });
-      }
-      for (const baseline of OTHERS) entries.push({ role: 'other', runs: await runner.tuned(baseline, plan) });
-      rows.push({ task, entries });
-    }
+    for (const task of tasks) rows.push({ task, entries: await trainField(field, task, plan, context, counter) });
     const { annealing } = weights.metadata;
     return {
       settings: planSettings(plan, tasks),
       findings: rows.flatMap(({ task, entries }) =>
-        entries.slice(0, own.length).flatMap((entry) => findings(task, entry)),
+        entries.slice(0, field.own.length).flatMap((entry) => findings(task, entry)),
       ),
       notes: [
         annealing

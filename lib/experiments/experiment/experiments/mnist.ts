@@ -4,8 +4,9 @@ import { NETWORK_TASKS } from '../../tasks/networkTasks';
 import type { Task } from '../../tasks/task';
 import { VALIDATION_TASKS } from '../../tasks/validationTasks';
 import { learned, planOf, TUNED } from '../contestants';
-import { CurveRunner, StepCounter, tunedRuns, type CurveTask } from '../curveRunner';
+import { StepCounter, type CurveTask } from '../curveRunner';
 import type { Effort, Experiment, ExperimentContext } from '../experiment';
+import { fieldRuns, trainField, type Field } from '../field';
 import { heldOutImages, type HeldOutImages } from '../heldOutImages';
 import {
   accuracyOf,
@@ -91,21 +92,14 @@ export const mnist: Experiment = {
     const images = await heldOutImages(context);
     const tasks = curveTasks(images, effort);
     const plan = planOf(effort);
-    const runs = TUNED.length * tunedRuns(plan) + plan.seeds.length;
+    const field: Field = { own: [{ role: 'learned', contestant: learned(weights) }], tuned: TUNED };
     const counter = new StepCounter(
-      tasks.reduce((sum, { steps }) => sum + runs * steps, 0),
+      tasks.reduce((sum, { steps }) => sum + fieldRuns(field, plan) * steps, 0),
       context.onProgress,
     );
     const rows: { task: CurveTask; own: Entry; others: Entry[] }[] = [];
-    const contestant = learned(weights);
     for (const task of tasks) {
-      const runner = new CurveRunner(task, context, counter);
-      const own: Entry = {
-        role: 'learned',
-        runs: await runner.curves(contestant, contestant.customaryRate, plan.seeds),
-      };
-      const others: Entry[] = [];
-      for (const baseline of TUNED) others.push({ role: 'other', runs: await runner.tuned(baseline, plan) });
+      const [own, ...others] = await trainField(field, task, plan, context, counter);
       rows.push({ task, own, others });
     }
     return {

@@ -141,8 +141,13 @@ describe('corpus', { timeout: 60_000 }, () => {
     }
     // Somebody wins every instance on which not all diverged.
     expect(shares.reduce((sum, share) => sum + share[0], 0)).toBeGreaterThan(0.9);
-    expect(groups.rows).toHaveLength(16);
-    expect(profile.series[0].points[0].runs).toBe(groups.rows.reduce((sum, row) => sum + (row[1] as number), 0));
+    // The kinds of the paper's ensemble, and the corpus of the shipped weights, which has a profile of its own.
+    expect(groups.rows).toHaveLength(17);
+    expect(groups.rows.at(-1)!.slice(0, 2)).toEqual(['own-corpus', 2]);
+    const own = parts.find((part): part is ChartPart => part.name === 'profile-own')!;
+    const instances = [profile, own].map(({ series }) => series[0].points[0].runs);
+    expect(instances[0] + instances[1]).toBe(groups.rows.reduce((sum, row) => sum + (row[1] as number), 0));
+    expect(instances[1]).toBe(2);
   });
 });
 

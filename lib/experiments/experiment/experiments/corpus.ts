@@ -1,7 +1,7 @@
 import { formatPercent } from '../../format';
 import { LOSS_FLOOR } from '../../metrics';
 import { learned, planOf, TUNED } from '../contestants';
-import { corpusTasks, type CorpusTask } from '../corpusTasks';
+import { corpusTasks, ownCorpusTasks, type CorpusTask } from '../corpusTasks';
 import { StepCounter, type CurveTask } from '../curveRunner';
 import type { Experiment, ExperimentContext } from '../experiment';
 import { fieldRuns, trainField, type Field } from '../field';
@@ -46,13 +46,13 @@ const titleOf = ({ runs }: Entry): string => runs.contestant.title;
 const ratiosOf = (families: readonly FamilyRuns[], optimizer: number): number[] =>
   families.flatMap(({ ratios }) => ratios[optimizer]);
 
-function profileChart(families: readonly FamilyRuns[]): ChartPart {
+function profileChart(name: string, title: string, families: readonly FamilyRuns[]): ChartPart {
   const { entries } = families[0];
   const count = ratiosOf(families, 0).length;
   return {
     kind: 'chart',
-    name: 'profile',
-    title: 'How often each optimizer comes near the best',
+    name,
+    title,
     subtitle: `${count} instances of ${families.length} families; others at the rate that is best for the family`,
     caption:
       'Performance profile: at τ, the share of instances on which an optimizer’s final loss is at most τ times the lowest of all five. Higher is better; at τ = 1 it is the share of instances that it wins, at the right end the share on which it does not diverge.',
@@ -120,34 +120,42 @@ function familyTable(families: readonly FamilyRuns[]): TablePart {
 }
 
 /** On how many instances the learned optimizer ends below another one. */
-function winFinding(families: readonly FamilyRuns[], optimizer: number): Finding {
+function winFinding(families: readonly FamilyRuns[], optimizer: number, where: string): Finding {
   const [own, theirs] = [ratiosOf(families, 0), ratiosOf(families, optimizer)];
   const wins = own.filter((ratio, i) => ratio <= theirs[i]).length / own.length;
   const title = titleOf(families[0].entries[optimizer]);
   return {
-    expected: `final loss at most that of tuned ${title} on at least half of the instances`,
+    expected: `final loss at most that of tuned ${title} on at least half of the instances of ${where}`,
     measured: `on ${formatPercent(wins)} of ${own.length}`,
     holds: wins >= 0.5,
   };
 }
 
-function nearBestFinding(families: readonly FamilyRuns[]): Finding {
+function nearBestFinding(families: readonly FamilyRuns[], where: string): Finding {
   const { entries } = families[0];
   const shares = entries.map((_, optimizer) => shareWithin(ratiosOf(families, optimizer), GOOD));
   return {
-    expected: `within ${GOOD} times the lowest loss on more instances than any other optimizer`,
+    expected: `within ${GOOD} times the lowest loss on more instances of ${where} than any other optimizer`,
     measured: entries.map((entry, i) => `${titleOf(entry)} ${formatPercent(shares[i])}`).join(', '),
     holds: shares.slice(1).every((share) => shares[0] >= share),
   };
 }
 
-function reliability(families: readonly FamilyRuns[]): Finding {
+function reliability(families: readonly FamilyRuns[], where: string): Finding {
   const diverged = ratiosOf(families, 0).filter((ratio) => !Number.isFinite(ratio)).length;
   return {
-    expected: 'no run of the learned optimizer ends above its initial loss',
+    expected: `${where}: no run of the learned optimizer ends above its initial loss`,
     measured: `${diverged} of ${ratiosOf(families, 0).length}`,
     holds: diverged === 0,
   };
+}
+
+function corpusFindings(families: readonly FamilyRuns[], where: string): Finding[] {
+  return [
+    ...[1, 2].map((optimizer) => winFinding(families, optimizer, where)),
+    nearBestFinding(families, where),
+    reliability(families, where),
+  ];
 }
 
 /** Figure 3: the kinds of problems that the paper's optimizer was meta-trained on. */
@@ -157,41 +165,43 @@ export const corpus: Experiment = {
   figure: 'Figure 3',
   claim: 'On problems of the kinds it was meta-trained on, the learned optimizer outperforms RMSProp and Adam.',
   method:
-    'Fresh random instances of the families of the paper’s ensemble (small sigmoid networks, which the paper kept for later, included). The rate of every other optimizer is tuned for each family, on other instances. The paper shows curves of single problems; here a performance profile over all instances stands first.',
+    'Fresh random instances of the families of the paper’s ensemble (small sigmoid networks, which the paper kept for later, included), and of those that the shipped weights were meta-trained on. The rate of every other optimizer is tuned for each family, on other instances. The paper shows curves of single problems; here a performance profile over all instances stands first.',
   async run(context: ExperimentContext) {
     const { effort } = context;
     const plan = planOf(effort);
-    const chosen = corpusTasks(effort);
+    const [ofPaper, ofOwn] = [corpusTasks(effort), ownCorpusTasks(effort)];
     const field: Field = { own: [{ role: 'learned', contestant: learned(context.weights) }], tuned: TUNED };
     const runs = fieldRuns(field, plan);
-    const total = chosen.reduce((sum, { task }) => sum + runs * task.steps, 0);
+    const total = [...ofPaper, ...ofOwn].reduce((sum, { task }) => sum + runs * task.steps, 0);
     const counter = new StepCounter(total, context.onProgress);
-    const families: FamilyRuns[] = [];
-    for (const family of chosen) families.push(await trainFamily(family, field, context, counter));
+    const trained = async (tasks: readonly CorpusTask[]): Promise<FamilyRuns[]> => {
+      const families: FamilyRuns[] = [];
+      for (const task of tasks) families.push(await trainFamily(task, field, context, counter));
+      return families;
+    };
+    const families = await trained(ofPaper);
+    const own = await trained(ofOwn);
     const drawn = DRAWN.map((group) => families.find((family) => family.group === group)!);
-    const { steps, evaluateEvery: every } = chosen[0].task;
+    const { steps, evaluateEvery: every } = ofPaper[0].task;
     return {
       settings: [
         [
           'Families',
-          `${families.length} of the paper’s ensemble (${effort.quick ? 'two of each kind' : 'all'}); an instance for every seed`,
+          `${families.length} of the paper’s ensemble (${effort.quick ? 'two of each kind' : 'all'}), ${own.length} of the shipped weights’ own corpus; an instance for every seed`,
         ],
         ['Training', `${steps.toLocaleString('en')} steps, loss measured every ${every} on all samples, without noise`],
         ...planSettings(plan, []),
       ],
-      findings: [
-        ...[1, 2].map((optimizer) => winFinding(families, optimizer)),
-        nearBestFinding(families),
-        reliability(families),
-      ],
+      findings: [...corpusFindings(families, 'the paper’s ensemble'), ...corpusFindings(own, 'the own corpus')],
       notes: [
-        'The weights that ship were meta-trained on a corpus of their own, of which these families are relatives, not members.',
+        'The weights that ship were meta-trained on a corpus of their own, of which the families of the paper’s ensemble are relatives, not members. Of the own corpus these are members that meta-training did not draw, rescaled and with noise as there, for longer than most of its trajectories.',
         'The others see every family before they are judged on it: their rate is chosen for it. The learned optimizer’s first 150 steps are a warm-up, which counts in so short trainings.',
         `Losses below ${LOSS_FLOOR.toExponential()} times the initial one count as that much.`,
       ],
       parts: [
-        profileChart(families),
-        groupTable(families),
+        profileChart('profile', 'How often each optimizer comes near the best: the paper’s ensemble', families),
+        groupTable([...families, ...own]),
+        profileChart('profile-own', 'The same on the corpus that the weights were meta-trained on', own),
         ...drawn.map(({ task, entries }) =>
           lossChart(
             `curves-${task.title.replace(/[^a-z0-9]+/g, '-')}`,
@@ -201,7 +211,7 @@ export const corpus: Experiment = {
             quartilesOf,
           ),
         ),
-        familyTable(families),
+        familyTable([...families, ...own]),
       ],
     };
   },

@@ -13,7 +13,6 @@ import { spreadOf } from '../quantiles';
 import { finiteOrNull, tableColumns, type Finding, type TablePart } from '../result';
 
 const STEPS = { full: 50_000, quick: 5000 };
-const OTHERS = TUNED.filter(({ name }) => name === 'adam' || name === 'momentum');
 /** Evaluations whose median stands for a moment of a run. */
 const WINDOW = 5;
 /** The loss has to fall at least so far over the second half of a run to count as progress. */
@@ -86,7 +85,7 @@ export const horizon: Experiment = {
   claim:
     'The learned optimizer goes on for thousands of steps, far beyond the few hundred that it is unrolled for in meta-training.',
   method:
-    'Does it go on, or does the loss reach a plateau or rise again? Two small networks on the embedded digits, trained far longer than any unroll of meta-training. The learned optimizer as it comes, with the annealing that its weights carry, and without (annealAfter: Infinity), beside Adam and momentum whose constant rates are tuned for this length.',
+    'Does it go on, or does the loss reach a plateau or rise again? Two small networks on the embedded digits, trained far longer than any unroll of meta-training. The learned optimizer as it comes, with the annealing that its weights carry, and without (annealAfter: Infinity), beside the others, whose constant rates are tuned for this length.',
   async run(context: ExperimentContext) {
     const { effort, weights } = context;
     const plan = planOf({ ...effort, seeds: effort.seeds ?? (effort.quick ? 2 : 5) });
@@ -105,7 +104,7 @@ export const horizon: Experiment = {
         { role: 'learned', contestant: learned(weights) },
         { role: 'variant', contestant: learnedWithoutAnnealing(weights) },
       ],
-      tuned: OTHERS,
+      tuned: TUNED,
     };
     const counter = new StepCounter(tasks.length * fieldRuns(field, plan) * steps, context.onProgress);
     const rows: { task: CurveTask; entries: Entry[] }[] = [];

@@ -163,16 +163,18 @@ function xEncoding(chart: LineChart): object {
 }
 
 function yEncoding(chart: LineChart, rows: readonly Row[]): object {
+  const { yTitle, logY, yRange } = chart;
+  const of = { field: 'y', type: 'quantitative', title: yTitle };
+  if (!logY) {
+    const domain = yRange ? { domain: [...yRange], nice: false } : {};
+    return { ...of, scale: { zero: false, ...domain }, axis: { domain: false } };
+  }
   const values = rows.flatMap(({ y, low = y, high = y }) => [y, low, high]);
   const ticks = logTicks(values);
   return {
-    field: 'y',
-    type: 'quantitative',
-    title: chart.yTitle,
-    scale: chart.logY
-      ? { type: 'log', domain: [ticks[0], Math.max(ticks[ticks.length - 1], ...values)], nice: false }
-      : { zero: false, ...(chart.yRange ? { domain: [...chart.yRange], nice: false } : {}) },
-    axis: chart.logY ? { values: ticks, labelExpr: POWER_LABEL, domain: false, ticks: false } : { domain: false },
+    ...of,
+    scale: { type: 'log', domain: [ticks[0], Math.max(ticks[ticks.length - 1], ...values)], nice: false },
+    axis: { values: ticks, labelExpr: POWER_LABEL, domain: false, ticks: false },
   };
 }
 

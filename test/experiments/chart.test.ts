@@ -42,6 +42,15 @@ describe('charts', () => {
     expect(values.filter((row) => row.series === 'second').map((row) => row.x)).toEqual([0, 5]);
   });
 
+  it('have a linear y axis from 0, on which 0 is a value', async () => {
+    const points = [0, 0.5, 1].map((y, x) => ({ x, y }));
+    const linear = { ...chart, logY: false, yRange: [0, 1] as const, series: [{ ...chart.series[0], points }] };
+    const { svg } = await renderChart(lineChartSpec(linear));
+    for (const label of ['0.0', '0.5', '1.0']) expect(svg).toContain(`>${label}</text>`);
+    const { values } = (lineChartSpec(linear) as { data: { values: { y: number }[] } }).data;
+    expect(values.map(({ y }) => y)).toEqual([0, 0.5, 1]);
+  });
+
   it('have a logarithmic x axis, labelled as asked', async () => {
     const series = [{ ...chart.series[0], points: [1, 4, 16].map((x) => ({ x, y: 1 + 1 / x })) }];
     const { svg } = await renderChart(lineChartSpec({ ...chart, series, logY: false, xTicks: [1, 4, 16] }));

@@ -27,9 +27,10 @@ target_include_directories(lo_cuda_support PUBLIC ${LO_ROOT})
 get_filename_component(LO_ROOT_PATH ${LO_ROOT} ABSOLUTE)
 target_compile_definitions(lo_cuda_support PUBLIC LO_SOURCE_FOLDER="${LO_ROOT_PATH}")
 
+file(GLOB LO_CUDA_CASES CONFIGURE_DEPENDS ${LO_TEST_FOLDER}/cuda_*cases.cpp)
 add_executable(cuda_device_tests
   ${LO_TEST_FOLDER}/main.cpp
-  ${LO_TEST_FOLDER}/cuda_cases.cpp
+  ${LO_CUDA_CASES}
   ${LO_TEST_FOLDER}/cuda_course_test.cpp
   ${LO_TEST_FOLDER}/cuda_device_test.cpp
   ${LO_TEST_FOLDER}/cuda_drift_test.cpp

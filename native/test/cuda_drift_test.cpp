@@ -178,11 +178,11 @@ TEST("CUDA: a thousand steps stay as close to the reference in double as those o
       CHECK_AT_MOST(ofDevice, 10 * ofHost + 2e-6, name);
       CHECK_AT_MOST(std::abs(device.losses[m] / exact.losses[m] - 1), 10 * std::abs(host.losses[m] / exact.losses[m] - 1) + 1e-4, name);
     }
-    // In 16 bits the same draws round other sums: runs part, but learn as well.
+    // In 16 bits the same draws round other sums: runs part after some steps, and come to losses of one size.
     const Course host16 = onHost<float>(model, problem, testedKernels().front(), true), device16 = onDevice(model, problem, 16);
     report("%s in 16 bits: loss %.4g, the CPU %.4g", name, device16.losses.back(), host16.losses.back());
     CHECK_AT_MOST(apart(device16, host16, 1, 1) / apart(host16, host16, 1, 0), 1e-4, name);
-    CHECK_AT_MOST(std::abs(std::log(device16.losses.back() / host16.losses.back())), 0.5, name);
+    CHECK_AT_MOST(device16.losses.back(), std::max(3 * host16.losses.back(), 1e-3 * exact.losses.front()), name);
   }
 }
 

@@ -9,7 +9,7 @@ namespace lo::test {
 
 namespace {
 
-constexpr int kInputs = 6, kUnits = 12, kExamples = 32;
+constexpr int kInputs = 6, kUnits = 12, kExamples = 200;
 
 // Mean ½(v·tanh(W x + b) + c − y)² over examples that another such network made; tensors W, b, v, c. In double, whatever the
 // parameters are in.
@@ -113,9 +113,12 @@ Course follow(const Problem& problem, const Parameters& parametersOf, const Step
 constexpr float kStartRate = -6.9f;
 
 template <class T>
-Course onHost(const Model& model, const Problem& problem, const Kernels<T>* kernels, bool compact) {
+Course onHost(const Model& model, const Problem& problem, const Kernels<T>* kernels, bool compact, double factor = 1) {
   Hierarchy<T> hierarchy(model.cell, model.levels, kernels, 1, compact);
   std::vector<std::vector<T>> parameters = as<T>(problem.start());
+  for (auto& tensor : parameters) {
+    for (T& p : tensor) p = static_cast<T>(p * factor);
+  }
   std::vector<int> handles;
   for (const auto& tensor : parameters) handles.push_back(hierarchy.addTensor(tensor.size(), T(kStartRate)));
   std::uint64_t iteration = 0;
@@ -168,15 +171,25 @@ TEST("CUDA: a thousand steps stay as close to the reference in double as those o
   for (const char* name : {"hrnn-3", "prototype"}) {
     const Model model = readWeights(std::string(LO_SOURCE_FOLDER "/weights/") + name + ".safetensors");
     const Course exact = onHost<double>(model, problem, referenceKernels(), false);
-    const Course host = onHost<float>(model, problem, testedKernels().front(), false), device = onDevice(model, problem, 32);
+    const Course device = onDevice(model, problem, 32);
+    // How far single precision alone leads away: every kernel, and starts that differ in the last place.
+    std::vector<Course> hosts;
+    for (const Kernels<float>* kernels : everyKernel()) {
+      for (const double factor : {1.0, 1 + 1.2e-7, 1 - 1.2e-7}) hosts.push_back(onHost<float>(model, problem, kernels, false, factor));
+    }
     CHECK(exact.losses.back() < (longRun() ? 0.2 : 1) * exact.losses.front());
     for (std::size_t m = 1; m < exact.losses.size(); ++m) {
-      const double moved = apart(exact, exact, m, 0), ofHost = apart(host, exact, m, m) / moved, ofDevice = apart(device, exact, m, m) / moved;
-      report("%s after %d steps: loss %.4g, from the reference %.2g, the CPU %.2g", name, marks()[m - 1], device.losses[m], ofDevice, ofHost);
+      const double moved = apart(exact, exact, m, 0), ofDevice = apart(device, exact, m, m) / moved;
+      double ofHost = 0, lossOfHost = 0;
+      for (const Course& host : hosts) {
+        ofHost = std::max(ofHost, apart(host, exact, m, m) / moved);
+        lossOfHost = std::max(lossOfHost, std::abs(host.losses[m] / exact.losses[m] - 1));
+      }
+      report("%s after %d steps: loss %.4g, from the reference %.2g, runs of the CPU up to %.2g", name, marks()[m - 1], device.losses[m], ofDevice, ofHost);
       // Both round the same formulas to float32, in another order, and the objective makes both errors grow alike: one is the
       // measure of the other, up to chance.
       CHECK_AT_MOST(ofDevice, 10 * ofHost + 2e-6, name);
-      CHECK_AT_MOST(std::abs(device.losses[m] / exact.losses[m] - 1), 10 * std::abs(host.losses[m] / exact.losses[m] - 1) + 1e-4, name);
+      CHECK_AT_MOST(std::abs(device.losses[m] / exact.losses[m] - 1), 10 * lossOfHost + 1e-4, name);
     }
     // In 16 bits the same draws round other sums: runs part after some steps, and come to losses of one size.
     const Course host16 = onHost<float>(model, problem, testedKernels().front(), true), device16 = onDevice(model, problem, 16);

@@ -75,14 +75,17 @@ class DeviceFloats {
 
 class DeviceRun {
  public:
-  DeviceRun(const CellWeights& cell, const LevelWeights& levels, const std::vector<std::size_t>& sizes, int stateBits = 32)
+  // `rates`: η of every coordinate; -6 where it is left out.
+  DeviceRun(const CellWeights& cell, const LevelWeights& levels, const std::vector<std::size_t>& sizes, int stateBits = 32,
+            const std::vector<std::vector<float>>& rates = {})
       : config(cell.config), lengths(sizes), tensorHidden(levels.tensor.hidden), globalHidden(levels.global.hidden) {
     const lo_cuda_architecture architecture = architectureOf(cell, levels, stateBits);
     const lo_cuda_weights weights = weightsOf(cell, levels);
     require(lo_cuda_create(&architecture, &weights, 0, &optimizer));
     for (const std::size_t n : lengths) {
+      const float* const own = rates.empty() ? nullptr : rates[handles.size()].data();
       handles.push_back(-1);
-      require(lo_cuda_add_tensor(optimizer, n, nullptr, -6.0f, &handles.back()));
+      require(lo_cuda_add_tensor(optimizer, n, own, -6.0f, &handles.back()));
       gradients.emplace_back(n);
       parameters.emplace_back(n);
       parameters.back().set(std::vector<float>(n, 0.0f));
@@ -101,7 +104,7 @@ class DeviceRun {
     }
     const lo_cuda_step_request request{handles.size(),   handles.data(),      from.data(),         to.data(),
                                        options.clipNorm, options.multiplier, options.weightDecay, iteration++};
-    require(lo_cuda_step(optimizer, &request, nullptr));
+    require(lo_cuda_step(optimizer, &request, stream));
   }
   lo_cuda_step_report report() {
     lo_cuda_step_report r = {};
@@ -152,6 +155,7 @@ class DeviceRun {
   std::vector<int> handles;
   std::vector<DeviceFloats> gradients, parameters;
   std::uint64_t iteration = 0;
+  void* stream = nullptr;  // of the steps
 };
 
 }  // namespace lo::test

@@ -194,18 +194,6 @@ void compareAll(const std::vector<Case>& cases) {
 
 const unsigned kPreset = kPaperInputs | kAbsoluteLearningRate;
 
-std::vector<float> everything(DeviceRun& run) {
-  std::vector<float> all = run.globalState();
-  const auto add = [&](const std::vector<float>& v) { all.insert(all.end(), v.begin(), v.end()); };
-  for (std::size_t t = 0; t < run.lengths.size(); ++t) {
-    const State<float> s = run.state(t);
-    for (const auto* part : {&s.hidden, &s.momentum, &s.scale, &s.logRate, &s.position}) add(*part);
-    add(run.tensorState(t));
-    add(run.parameters[t].get());
-  }
-  return all;
-}
-
 }  // namespace
 
 TEST("CUDA: a step is that of the CPU for the compiled-in architectures, with 1 to 3 levels and both kinds of state") {
@@ -280,13 +268,13 @@ TEST("CUDA: an exported state, imported into another optimizer, goes on with the
     }
     require(lo_cuda_import_global(other.optimizer, one.globalState().data()));
     other.iteration = one.iteration;
-    CHECK_SAME_BITS(everything(other), everything(one));
+    CHECK_SAME_BITS(other.everything(), one.everything());
     for (int step = 0; step < 2; ++step) {
       const auto gradients = gradientsFor(c, random);
       one.step(gradients, c.options);
       other.step(gradients, c.options);
     }
-    CHECK_SAME_BITS(everything(other), everything(one));
+    CHECK_SAME_BITS(other.everything(), one.everything());
   }
 }
 

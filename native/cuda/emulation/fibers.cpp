@@ -21,9 +21,6 @@
 namespace lo::emulation {
 
 Index threadIndex, blockIndex, gridSize, blockSize;
-Order order = Order::ascending;
-std::size_t memoryLeft = static_cast<std::size_t>(-1);
-std::size_t allocations = 0, copies = 0, launches = 0;
 
 namespace {
 
@@ -43,8 +40,7 @@ struct Fiber {
 Fiber fibers[kMaxThreads];
 ucontext_t scheduler;
 unsigned running = 0;
-void (*blockBody)(const void*) = nullptr;
-const void* blockContext = nullptr;
+const std::function<void()>* blockBody = nullptr;
 #if defined(LO_ASAN)
 const void* schedulerStack = nullptr;
 std::size_t schedulerStackSize = 0;
@@ -66,7 +62,7 @@ void entry() {
 #if defined(LO_ASAN)
   __sanitizer_finish_switch_fiber(nullptr, &schedulerStack, &schedulerStackSize);
 #endif
-  blockBody(blockContext);
+  (*blockBody)();
   toScheduler(State::done);
 }
 
@@ -146,10 +142,9 @@ void runBlock(unsigned threads) {
 
 }  // namespace
 
-void launchBlocks(std::size_t grid, unsigned threads, void (*body)(const void*), const void* context) {
+void launchBlocks(std::size_t grid, unsigned threads, const std::function<void()>& body) {
   ++launches;
-  blockBody = body;
-  blockContext = context;
+  blockBody = &body;
   gridSize = {static_cast<unsigned>(grid), 1, 1};
   blockSize = {threads, 1, 1};
   for (std::size_t b = 0; b < grid; ++b) {

@@ -46,7 +46,7 @@ describe('createOptimizer refuses', () => {
     [
       { learningRate: 0.1 },
       RangeError,
-      /^options\.learningRate: unknown option; known: preset, weights, initialLearningRate, warmupSteps, annealAfter, learningRateMultiplier, weightDecay, clipNorm, threads, stateBits$/,
+      /^options\.learningRate: unknown option; known: preset, weights, initialLearningRate, warmupSteps, annealAfter, learningRateMultiplier, weightDecay, clipNorm, threads, stateBits, device, deviceIndex$/,
     ],
     [
       { preset: 'prototype', weights: loadWeights('prototype') },

@@ -267,10 +267,6 @@ export interface NativeOptimizer {
    * when the step is complete, so the caller's buffers are never touched from another thread.
    */
   stepAsync(request: NativeStepRequest): Promise<NativeStepReport>;
-  /** With `cuda` only: puts a step into a stream and returns. That the addresses are device memory cannot be checked. */
-  stepOnDevice(request: NativeDeviceStepRequest): void;
-  /** Report of the last `stepOnDevice`; waits for it. */
-  lastReport(): NativeStepReport;
   exportTensor(handle: number): TensorState;
   /** State in 16 bits takes the nearest values that it can hold; those of `exportTensor` it holds exactly. */
   importTensor(handle: number, state: TensorState): void;
@@ -284,6 +280,14 @@ export interface NativeOptimizer {
   /** Bytes of native memory held; with `cuda` of device memory. */
   readonly bytes: number;
   dispose(): void;
+}
+
+/** One that was made with `cuda`. */
+export interface NativeCudaOptimizer extends NativeOptimizer {
+  /** Puts a step into a stream and returns. That the addresses are device memory cannot be checked. */
+  stepOnDevice(request: NativeDeviceStepRequest): void;
+  /** Report of the last `stepOnDevice`; waits for it. */
+  lastReport(): NativeStepReport;
 }
 
 export interface NativeInfo {

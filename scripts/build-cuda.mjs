@@ -76,7 +76,11 @@ function main(args) {
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(`CUDA library: ${status === 0 ? 'built and loaded' : 'FAILED'} in ${seconds} s`);
   if (status !== 0 || !options.package) return status;
-  return packCuda(root, join(root, options.check ? 'build-cuda-check' : 'build-cuda', 'learned_optimizer_cuda.so'), out);
+  return packCuda(
+    root,
+    join(root, options.check ? 'build-cuda-check' : 'build-cuda', 'learned_optimizer_cuda.so'),
+    out,
+  );
 }
 
 process.exitCode = main(process.argv.slice(2));

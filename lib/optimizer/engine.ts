@@ -2,6 +2,7 @@ import { createNativeOptimizer } from '../../bindings/index';
 import type {
   CellState,
   FloatArray,
+  NativeCudaOptimizer,
   NativeOptimizer,
   NativeOptimizerOptions,
   NativeStepReport,
@@ -222,7 +223,7 @@ export class Engine {
    */
   stepOnDevice(updates: readonly DeviceUpdate[], hyper: StepHyperparameters, stream: bigint | undefined): number {
     this.requireReady();
-    this.native.stepOnDevice({
+    (this.native as NativeCudaOptimizer).stepOnDevice({
       tensors: updates.map((u) => u.tensor),
       parameters: BigUint64Array.from(updates, (u) => u.parameter.deviceAddress),
       gradients: BigUint64Array.from(updates, (u) => u.gradient!.deviceAddress),
@@ -238,7 +239,7 @@ export class Engine {
   /** Report of the last `stepOnDevice`; waits for it. */
   lastReport(): StepReport {
     this.requireReady();
-    const { gradientNorm, skipped } = this.native.lastReport();
+    const { gradientNorm, skipped } = (this.native as NativeCudaOptimizer).lastReport();
     return { iteration: this.iterations, gradientNorm, skipped };
   }
 

@@ -80,7 +80,9 @@ describeEmulated('what fails on a device', () => {
     const gradients = gradientsAt(parameters, 1);
     process.env['LO_EMULATION_LOST'] = '1';
     try {
-      expect(() => optimizer.step(gradients)).toThrow(/^CUDA: the device was lost: .*illegal memory access.* new process/);
+      expect(() => optimizer.step(gradients)).toThrow(
+        /^CUDA: the device was lost: .*illegal memory access.* new process/,
+      );
       await expect(optimizer.stepAsync(gradients)).rejects.toMatchObject({ code: 'ERR_CUDA_LOST' });
       expect(() => optimizer.saveState()).toThrow(/the device was lost/);
     } finally {

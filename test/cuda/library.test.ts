@@ -34,7 +34,9 @@ describe('the CUDA library', () => {
     if ('path' in found) return expect(found.path).toMatch(/build-cuda/);
     expect(found.reason).toContain(`the package learned-optimizer-cuda is not installed (looked from ${process.cwd()}`);
     expect(found.reason).toMatch(/build-cuda.*does not exist, and LEARNED_OPTIMIZER_CUDA_LIBRARY names none$/);
-    expect(create).toThrow(/^CUDA is not available: no CUDA library: [^]*npm install learned-optimizer-cuda[^]*device: 'cpu'/);
+    expect(create).toThrow(
+      /^CUDA is not available: no CUDA library: [^]*npm install learned-optimizer-cuda[^]*device: 'cpu'/,
+    );
     expect(info().cuda).toEqual({ available: false, reason: found.reason, devices: [] });
   });
 

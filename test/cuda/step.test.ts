@@ -3,7 +3,17 @@ import { createOptimizer } from '../../lib/index';
 import type { OptimizerOptions } from '../../lib/index';
 import { goldenFiles } from '../golden/files';
 import { replay } from '../golden/replay';
-import { ARCHITECTURES, bitsOf, gradientsAt, hex, normals, relativeDistance, resume, run, SIZES } from '../optimizer/runs';
+import {
+  ARCHITECTURES,
+  bitsOf,
+  gradientsAt,
+  hex,
+  normals,
+  relativeDistance,
+  resume,
+  run,
+  SIZES,
+} from '../optimizer/runs';
 import { describeEmulated, EMULATION } from './emulation';
 
 const CUDA: OptimizerOptions = { device: 'cuda' };
@@ -44,9 +54,7 @@ describeEmulated("device: 'cuda', for arrays of the host", () => {
       cpu.step(gradients);
       cuda.step(gradients);
     }
-    parameters.forEach((p, i) =>
-      expect(relativeDistance(others[i], p, new Float32Array(p.length))).toBeLessThan(0.01),
-    );
+    parameters.forEach((p, i) => expect(relativeDistance(others[i], p, new Float32Array(p.length))).toBeLessThan(0.01));
   });
 
   it('gives the same bits in each run, and off the event loop', async () => {
@@ -80,7 +88,10 @@ describeEmulated('a run moves between devices with its state', () => {
       // Two runs of the CPU with the same steps, of which one goes on elsewhere from step 6 to step 9.
       const stay = run(6, options);
       const away = run(6, options);
-      const there = { parameters: away.parameters, optimizer: createOptimizer(away.parameters, { ...options, ...CUDA }) };
+      const there = {
+        parameters: away.parameters,
+        optimizer: createOptimizer(away.parameters, { ...options, ...CUDA }),
+      };
       there.optimizer.loadState(away.optimizer.saveState());
       expect(hex(there.optimizer.saveState())).toBe(hex(away.optimizer.saveState()));
       resume(there, 3);

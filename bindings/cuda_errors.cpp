@@ -23,7 +23,8 @@ Napi::Error cudaError(Napi::Env env, const CudaFailure& failure) {
     case LO_CUDA_INVALID:
       return withCode<Napi::RangeError>(env, "ERR_CUDA_INVALID", "CUDA: " + text);
     case LO_CUDA_UNAVAILABLE:
-      return withCode<Napi::Error>(env, "ERR_CUDA_UNAVAILABLE", "CUDA is not available: " + text);
+      return withCode<Napi::Error>(env, "ERR_CUDA_UNAVAILABLE",
+                                   "CUDA is not available: " + text + " (device: 'cpu', the default, needs no CUDA)");
     case LO_CUDA_LOST:
       return withCode<Napi::Error>(env, "ERR_CUDA_LOST",
                                    "CUDA: the device was lost: " + text +

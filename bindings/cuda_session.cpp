@@ -118,16 +118,21 @@ class CudaSession final : public Session {
     for (std::size_t t = 0; t < count; ++t) {
       request_.written.refuse(env, t, rangeOf(request_.gradients[t], lengthOf(request_.tensors[t])));
     }
-    stepped_ = count > 0;
-    if (!stepped_) return env.Undefined();
+    last_ = emptyReport(request_);
+    empty_ = count == 0;
+    // A step of nothing is one too.
+    if (empty_) return env.Undefined();
     const lo_cuda_step_request own = requestOf(request_.tensors, request_.gradients, request_.parameters, request_);
     check(library_.step(optimizer_, &own, stream));
+    stepped_ = true;
     return env.Undefined();
   }
 
   Napi::Value lastReport(Napi::Env env) override {
-    lo_cuda_step_report report = {std::nan(""), 0};
+    lo_cuda_step_report report = last_;
+    // Also after a step of nothing: whoever asks wants to have waited.
     if (stepped_) check(library_.report(optimizer_, &report));
+    if (empty_) report = last_;
     return makeReport(env, report.gradient_norm, report.skipped, {});
   }
 
@@ -177,8 +182,7 @@ class CudaSession final : public Session {
   // Runs on any thread, and touches no JavaScript.
   lo_cuda_step_report stepHost(const std::vector<int>& tensors, const std::vector<const float*>& gradients,
                                const std::vector<float*>& parameters, const StepRequest<float>& numbers) {
-    lo_cuda_step_report report = {std::isfinite(numbers.clipNorm) ? 0.0 : std::nan(""), 0};
-    // A step of nothing is one too.
+    lo_cuda_step_report report = emptyReport(numbers);
     if (tensors.empty()) return report;
     const lo_cuda_step_request own = requestOf(tensors, gradients, parameters, numbers);
     check(library_.step_host(optimizer_, &own, &report));
@@ -187,6 +191,10 @@ class CudaSession final : public Session {
 
  private:
   void check(lo_cuda_status status) const { checkCuda(library_, status); }
+
+  static lo_cuda_step_report emptyReport(const StepRequest<float>& numbers) {
+    return {std::isfinite(numbers.clipNorm) ? 0.0 : std::nan(""), 0};
+  }
 
   static lo_cuda_step_request requestOf(const std::vector<int>& tensors, const std::vector<const float*>& gradients,
                                         const std::vector<float*>& parameters, const StepRequest<float>& numbers) {
@@ -217,7 +225,9 @@ class CudaSession final : public Session {
   lo_cuda_optimizer* optimizer_ = nullptr;
   std::vector<std::size_t> lengths_;  // by handle; 0 once removed
   StepRequest<float> request_;
-  bool stepped_ = false;  // on the device, at the last call
+  // Steps on the device: whether there was one, whether the last was of no tensors, and then its report.
+  bool stepped_ = false, empty_ = true;
+  lo_cuda_step_report last_ = {std::nan(""), 0};
 };
 
 // All of the step is done off the event loop, on copies. Parameters are written at the end, as on the CPU; what the caller

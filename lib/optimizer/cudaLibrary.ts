@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CudaLibrary } from '../../bindings/index';
 import type { CudaDevice, CudaPlace } from '../../bindings/types';
 import { packageRoot } from '../packageRoot';
@@ -43,9 +43,11 @@ function installedFrom(folder: string): string | undefined {
 export function findCudaLibrary(env: NodeJS.ProcessEnv = process.env): { path: string } | { reason: string } {
   const named = env[CUDA_LIBRARY_VARIABLE];
   if (named) {
-    return existsSync(named) ? { path: named } : { reason: `${CUDA_LIBRARY_VARIABLE}: ${named} does not exist` };
+    return existsSync(named)
+      ? { path: resolve(named) }
+      : { reason: `${CUDA_LIBRARY_VARIABLE}: ${named} does not exist` };
   }
-  const folders = [...new Set([process.cwd(), packageRoot])];
+  const folders = [...new Set([process.cwd(), resolve(packageRoot)])];
   for (const folder of folders) {
     const path = installedFrom(folder);
     if (path !== undefined) return { path };
@@ -70,7 +72,8 @@ export function cudaInfo(env: NodeJS.ProcessEnv = process.env): CudaInfo {
   try {
     return { available: true, library: found.path, devices: new CudaLibrary(found.path).devices() };
   } catch (error) {
-    const reason = messageOf(error).replace(/^CUDA is not available: /, '');
+    // Without what is said to those who asked for CUDA.
+    const reason = messageOf(error).replace(/^CUDA is not available: | \(device: 'cpu', [^()]*\)$/g, '');
     return { available: false, reason, library: found.path, devices: [] };
   }
 }

@@ -1,4 +1,5 @@
-import { cudaPlace, requireCudaLibrary } from './cudaLibrary';
+import { CudaLibrary } from '../../bindings/index';
+import { cudaPlace } from './cudaLibrary';
 import { isDeviceTensor } from './deviceMemory';
 import type { DeviceTensor } from './deviceMemory';
 import type { StepReport } from './engine';
@@ -15,6 +16,8 @@ import type { Entry, GradientSet, ParameterSet } from './optimizerCore';
 export class DeviceOptimizer<
   P extends Float32Array[] | Record<string, Float32Array> = Float32Array[] | Record<string, Float32Array>,
 > extends OptimizerCore<DeviceTensor> {
+  private readonly library: CudaLibrary;
+
   /** @internal Use `createOptimizer`. */
   constructor(parameters: ParameterSet<DeviceTensor>, options?: OptimizerOptions) {
     const resolved = resolveOptions(options);
@@ -22,7 +25,9 @@ export class DeviceOptimizer<
       throw new RangeError("device: expected 'cuda' with parameters in device memory, got 'cpu'");
     }
     const entries = checkTensors(parameters);
-    super(!Array.isArray(parameters), entries, resolved, { cuda: cudaPlace(resolved) });
+    const place = cudaPlace(resolved)!;
+    super(!Array.isArray(parameters), entries, resolved, { cuda: place });
+    this.library = new CudaLibrary(place.library);
   }
 
   /** @internal */
@@ -55,16 +60,15 @@ export class DeviceOptimizer<
   }
 
   /**
-   * Copies on the host of the parameters to evaluate and to save, in the form of the parameters: θ. Waits for the steps in the
-   * default stream, and with lookahead for all.
+   * Copies on the host of the parameters to evaluate and to save, in the form of the parameters: θ. Waits for the last step.
    */
   evaluationParameters(): P {
-    const library = requireCudaLibrary();
+    this.report();
     const copies = this.entries.map(({ tensor, parameter, length }) => {
       const position = this.engine.position(tensor) as Float32Array | undefined;
       if (position !== undefined) return position;
       const copy = new Float32Array(length);
-      library.download(this.options.deviceIndex, parameter.deviceAddress, copy);
+      this.library.download(this.options.deviceIndex, parameter.deviceAddress, copy);
       return copy;
     });
     return (this.named ? Object.fromEntries(this.entries.map((e, i) => [e.name, copies[i]])) : copies) as P;

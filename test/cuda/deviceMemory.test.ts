@@ -45,6 +45,8 @@ describeEmulated('parameters in device memory', () => {
     const { w: after, b: same } = optimizer.evaluationParameters();
     expect(after.every((v) => v !== 0)).toBe(true);
     expect(same.every((v) => v === 0)).toBe(true);
+    expect(optimizer.step({ w: null, b: null })).toBe(2);
+    expect(optimizer.report()).toEqual({ iteration: 2, gradientNorm: NaN, skipped: 0 });
     optimizer.dispose();
     expect(() => optimizer.report()).toThrow(/disposed/);
   });

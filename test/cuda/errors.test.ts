@@ -57,6 +57,16 @@ describeEmulated('what fails on a device', () => {
     expect(bitsOf(current)).toBe(before);
   });
 
+  it('a parameter that is detached during stepAsync is named, and the others are updated', async () => {
+    const { optimizer, parameters } = run(1, CUDA);
+    const before = parameters.map((p) => hex(p));
+    const pending = optimizer.stepAsync(gradientsAt(parameters, 1));
+    detached(parameters[0]);
+    await expect(pending).rejects.toThrow(/^stepAsync: the buffer of parameter 0 was detached/);
+    expect(optimizer.iterations).toBe(2);
+    expect(hex(parameters[2])).not.toBe(before[2]);
+  });
+
   it('without memory the optimizer is as it was', () => {
     const current = run(2, CUDA);
     const before = bitsOf(current);

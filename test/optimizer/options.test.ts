@@ -77,6 +77,8 @@ describe('options', () => {
       clipNorm: Infinity,
       threads: 0,
       stateBits: 32,
+      device: 'cpu',
+      deviceIndex: 0,
     });
   });
 

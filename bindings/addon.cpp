@@ -8,6 +8,7 @@
 #include "../native/dispatch.h"
 #include "../native/thread_pool.h"
 #include "borrowed_gradients.h"
+#include "cuda_calls.h"
 #include "lane_objectives.h"
 #include "native_lanes.h"
 #include "native_optimizer.h"
@@ -31,10 +32,6 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   for (const Kernels<float>* k : availableKernels()) available.Set(i++, k->isa);
   out.Set("isaAvailable", available);
   out.Set("threads", static_cast<double>(ThreadPool::usableThreads()));
-  Napi::Object cuda = Napi::Object::New(env);
-  cuda.Set("available", false);
-  cuda.Set("reason", "this build has no CUDA library");
-  out.Set("cuda", cuda);
   out.Set("build", compilerName());
   return out;
 }
@@ -59,6 +56,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New<info>(env, "info"));
   exports.Set("misalignment", Napi::Function::New<misalignment>(env, "misalignment"));
   defineBorrowing(env, exports);
+  defineCudaCalls(env, exports);
   exports.Set("laneResiduals", Napi::Function::New<laneResiduals>(env, "laneResiduals"));
   exports.Set("laneRegression", Napi::Function::New<laneRegression>(env, "laneRegression"));
   exports.Set("NativeLanes", defineNativeLanes(env));

@@ -29,6 +29,11 @@ struct ArrayTraits<std::int32_t> {
   static constexpr napi_typedarray_type type = napi_int32_array;
   static constexpr const char* name = "Int32Array";
 };
+template <>
+struct ArrayTraits<std::uint64_t> {
+  static constexpr napi_typedarray_type type = napi_biguint64_array;
+  static constexpr const char* name = "BigUint64Array";
+};
 
 // A view of a typed array's memory, valid until JavaScript runs again.
 template <class T>

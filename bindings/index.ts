@@ -2,6 +2,7 @@ import { loadAddon } from './load';
 import type { NativeInfo, NativeOptimizer, NativeOptimizerOptions } from './types';
 
 export * from './types';
+export * from './cuda';
 export { borrowing, withBorrowed } from './borrowed';
 export type { BorrowedGradient, Borrowing } from './borrowed';
 

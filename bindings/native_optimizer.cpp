@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "cuda_errors.h"
+
 namespace lo {
 
 namespace {
@@ -34,6 +36,8 @@ class StepWorker final : public Napi::AsyncWorker {
       deferred_.Resolve(step_->finish(Env()));
     } catch (const Napi::Error& error) {
       deferred_.Reject(error.Value());
+    } catch (const CudaFailure& failure) {
+      deferred_.Reject(cudaError(Env(), failure).Value());
     }
   }
 
@@ -59,6 +63,8 @@ Napi::Function NativeOptimizer::define(Napi::Env env) {
                          InstanceMethod<&NativeOptimizer::removeTensor>("removeTensor"),
                          InstanceMethod<&NativeOptimizer::step>("step"),
                          InstanceMethod<&NativeOptimizer::stepAsync>("stepAsync"),
+                         InstanceMethod<&NativeOptimizer::stepOnDevice>("stepOnDevice"),
+                         InstanceMethod<&NativeOptimizer::lastReport>("lastReport"),
                          InstanceMethod<&NativeOptimizer::exportTensor>("exportTensor"),
                          InstanceMethod<&NativeOptimizer::position>("position"),
                          InstanceMethod<&NativeOptimizer::importTensor>("importTensor"),
@@ -75,6 +81,8 @@ NativeOptimizer::NativeOptimizer(const Napi::CallbackInfo& info) : Napi::ObjectW
     session_ = createSession(info[0]);
   } catch (const std::bad_alloc&) {
     throw Napi::RangeError::New(info.Env(), "out of memory for a native optimizer");
+  } catch (const CudaFailure& failure) {
+    throw cudaError(info.Env(), failure);
   }
 }
 
@@ -111,6 +119,9 @@ Napi::Value NativeOptimizer::guarded(const Napi::CallbackInfo& info, F&& body) {
     busy_ = false;
     throw Napi::RangeError::New(info.Env(),
                                 "out of memory: the optimizer needs 36 to 90 bytes of state per parameter");
+  } catch (const CudaFailure& failure) {
+    busy_ = false;
+    throw cudaError(info.Env(), failure);
   } catch (...) {
     busy_ = false;
     throw;
@@ -132,6 +143,14 @@ Napi::Value NativeOptimizer::removeTensor(const Napi::CallbackInfo& info) {
 
 Napi::Value NativeOptimizer::step(const Napi::CallbackInfo& info) {
   return guarded(info, [&](Session& s) { return s.step(info[0]); });
+}
+
+Napi::Value NativeOptimizer::stepOnDevice(const Napi::CallbackInfo& info) {
+  return guarded(info, [&](Session& s) { return s.stepOnDevice(info[0]); });
+}
+
+Napi::Value NativeOptimizer::lastReport(const Napi::CallbackInfo& info) {
+  return guarded(info, [&](Session& s) { return s.lastReport(info.Env()); });
 }
 
 Napi::Value NativeOptimizer::stepAsync(const Napi::CallbackInfo& info) {

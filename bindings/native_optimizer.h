@@ -23,6 +23,8 @@ class NativeOptimizer final : public Napi::ObjectWrap<NativeOptimizer> {
   Napi::Value removeTensor(const Napi::CallbackInfo& info);
   Napi::Value step(const Napi::CallbackInfo& info);
   Napi::Value stepAsync(const Napi::CallbackInfo& info);
+  Napi::Value stepOnDevice(const Napi::CallbackInfo& info);
+  Napi::Value lastReport(const Napi::CallbackInfo& info);
   Napi::Value exportTensor(const Napi::CallbackInfo& info);
   Napi::Value position(const Napi::CallbackInfo& info);
   Napi::Value importTensor(const Napi::CallbackInfo& info);

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
-#include <limits>
 
 #include "../native/dispatch.h"
 #include "../native/hierarchy.h"
 #include "architecture.h"
 #include "arguments.h"
+#include "cuda_session.h"
 #include "levels.h"
 #include "step_request.h"
+#include "tensor_state.h"
 
 namespace lo {
 
@@ -41,18 +41,6 @@ int readStateBits(Napi::Value value, const std::string& precision) {
   return static_cast<int>(bits);
 }
 
-Napi::Value makeReport(Napi::Env env, const AdvanceReport& report, const std::vector<std::size_t>& lost) {
-  Napi::Object out = Napi::Object::New(env);
-  out.Set("gradientNorm", report.gradientNorm);
-  out.Set("skipped", static_cast<double>(report.skipped));
-  Napi::Array list = Napi::Array::New(env);
-  for (std::size_t i = 0; i < lost.size(); ++i) {
-    list.Set(static_cast<std::uint32_t>(i), static_cast<double>(lost[i]));
-  }
-  out.Set("lost", list);
-  return out;
-}
-
 template <class T>
 class SessionOf;
 
@@ -81,55 +69,25 @@ class SessionOf final : public Session {
             bool compactState)
       : hierarchy(weights, std::move(levels), kernels, threads, compactState), optimizer(hierarchy.parameters()) {}
 
-  // Made by the JavaScript constructor: it throws a RangeError when memory runs out, where Node-API ends the process.
-  static Napi::Value newArray(Napi::Env env, std::size_t length) {
-    return requireConstructor(env, ArrayTraits<T>::name).New({Napi::Number::New(env, static_cast<double>(length))});
-  }
-
   int requireHandle(Napi::Value value) const {
     const int handle = requireInteger(value, "tensor", 0, 2147483647.0);
     if (!optimizer.hasTensor(handle)) throwRange(value.Env(), "tensor", "the handle of a tensor", describe(value));
     return handle;
   }
 
-  void requireRates(Napi::Env env, const ArrayView<T>& rates) const {
+  StateSizes sizesOf(int handle) {
+    const Config& config = optimizer.config();
+    return {optimizer.lengthOf(handle), static_cast<std::size_t>(config.hidden), static_cast<std::size_t>(config.timescales),
+            static_cast<std::size_t>(hierarchy.levels().tensorHidden())};
+  }
+
+  int addTensor(Napi::Value length, Napi::Value rate) override {
+    const std::size_t n = requireLength(length);
     const double max = optimizer.config().maxLogLearningRate;
-    for (std::size_t i = 0; i < rates.length; ++i) {
-      const double v = static_cast<double>(rates.data[i]);
-      if (!(v >= kMinLogLearningRate && v <= max)) {
-        throwRange(env, "logLearningRate[" + std::to_string(i) + "]",
-                   "a number from " + numberText(kMinLogLearningRate) + " to " + numberText(max), numberText(v));
-      }
-    }
-  }
-
-  // The entries of an array of numbers within bounds.
-  static const T* requireBounded(Napi::Value value, const std::string& argument, std::size_t length, double min,
-                                 double max) {
-    const ArrayView<T> view = requireTypedArray<T>(value, argument, length);
-    for (std::size_t i = 0; i < length; ++i) {
-      const double x = static_cast<double>(view.data[i]);
-      if (x >= min && x <= max) continue;
-      throwRange(value.Env(), argument + "[" + std::to_string(i) + "]",
-                 "a number from " + numberText(min) + " to " + numberText(max), numberText(x));
-    }
-    return view.data;
-  }
-
-  int addTensor(Napi::Value lengthValue, Napi::Value rate) override {
-    const Napi::Env env = lengthValue.Env();
-    // 2^40 coordinates are more than any address space holds state for; beyond that the sizes could overflow.
-    if (!lengthValue.IsNumber()) throwType(env, "length", "a number", describe(lengthValue));
-    const double length = requireNumber(lengthValue, "length", 1, 1099511627776.0);
-    if (length != std::floor(length)) throwRange(env, "length", "an integer", describe(lengthValue));
-    const std::size_t n = static_cast<std::size_t>(length);
     if (rate.IsNumber()) {
-      const double v = requireNumber(rate, "logLearningRate", kMinLogLearningRate, optimizer.config().maxLogLearningRate);
-      return hierarchy.addTensor(n, static_cast<T>(v));
+      return hierarchy.addTensor(n, static_cast<T>(requireNumber(rate, "logLearningRate", kMinLogLearningRate, max)));
     }
-    const ArrayView<T> rates = requireTypedArray<T>(rate, "logLearningRate", n);
-    requireRates(env, rates);
-    return hierarchy.addTensor(n, static_cast<const T*>(rates.data));
+    return hierarchy.addTensor(n, requireRates<T>(rate, n, max));
   }
 
   void removeTensor(Napi::Value handle) override { hierarchy.removeTensor(requireHandle(handle)); }
@@ -140,7 +98,7 @@ class SessionOf final : public Session {
     const AdvanceReport report = hierarchy.advance(request_.tensors.data(), request_.tensors.size(),
                                                    request_.gradients.data(), request_.clipNorm, request_.iteration);
     optimizer.apply(request_.parameters.data(), request_.multiplier, request_.weightDecay);
-    return makeReport(value.Env(), report, {});
+    return makeReport(value.Env(), report.gradientNorm, report.skipped, {});
   }
 
   std::unique_ptr<PendingStep> begin(Napi::Value value) override {
@@ -150,39 +108,11 @@ class SessionOf final : public Session {
 
   Napi::Value exportTensor(Napi::Env env, Napi::Value handleValue) override {
     const int handle = requireHandle(handleValue);
-    const std::size_t n = optimizer.lengthOf(handle);
-    const std::size_t H = static_cast<std::size_t>(optimizer.config().hidden);
-    const std::size_t S = static_cast<std::size_t>(optimizer.config().timescales);
-    const std::size_t levelHidden = static_cast<std::size_t>(hierarchy.levels().tensorHidden());
-    Napi::Object out = Napi::Object::New(env);
-    const struct {
-      const char* key;
-      std::size_t length;
-      T* TensorStateView<T>::*target;
-    } arrays[] = {
-        {"hidden", n * H, &TensorStateView<T>::hidden},
-        {"momentum", n * S, &TensorStateView<T>::momentum},
-        {"scale", n * S, &TensorStateView<T>::scale},
-        {"logLearningRate", n, &TensorStateView<T>::logRate},
-        {"position", n, &TensorStateView<T>::position},
-    };
-    const std::size_t count = optimizer.hasPosition(handle) ? std::size(arrays) : std::size(arrays) - 1;
-    Napi::Value values[std::size(arrays)];
-    for (std::size_t i = 0; i < count; ++i) {
-      values[i] = newArray(env, arrays[i].length);
-      out.DefineProperty(Napi::PropertyDescriptor::Value(arrays[i].key, values[i], napi_default_jsproperty));
-    }
-    const Napi::Value tensorHidden = newArray(env, levelHidden);
-    out.DefineProperty(Napi::PropertyDescriptor::Value("tensorHidden", tensorHidden, napi_default_jsproperty));
-    // No JavaScript runs from here on.
-    TensorStateView<T> view{};
-    for (std::size_t i = 0; i < count; ++i) {
-      view.*arrays[i].target = requireTypedArray<T>(values[i], arrays[i].key, arrays[i].length).data;
-    }
-    const ArrayView<T> level = requireTypedArray<T>(tensorHidden, "tensorHidden", levelHidden);
-    optimizer.exportTensor(handle, view);
-    std::copy_n(hierarchy.levels().tensorState(handle), levelHidden, level.data);
-    return out;
+    const StateSizes sizes = sizesOf(handle);
+    const StateArrays<T> out = makeStateArrays<T>(env, sizes, optimizer.hasPosition(handle));
+    optimizer.exportTensor(handle, out.view);
+    std::copy_n(hierarchy.levels().tensorState(handle), sizes.level, out.level);
+    return out.object;
   }
 
   Napi::Value position(Napi::Env env, Napi::Value handleValue) override {
@@ -190,51 +120,29 @@ class SessionOf final : public Session {
     const T* position = optimizer.position(handle);
     if (position == nullptr) return env.Undefined();
     const std::size_t n = optimizer.lengthOf(handle);
-    const Napi::Value out = newArray(env, n);
+    const Napi::Value out = newArray<T>(env, n);
     std::copy_n(position, n, requireTypedArray<T>(out, "position", n).data);
     return out;
   }
 
   void importTensor(Napi::Value handleValue, Napi::Value stateValue) override {
-    const Napi::Env env = handleValue.Env();
     const int handle = requireHandle(handleValue);
-    const Napi::Object state = requireObject(stateValue, "state");
-    const std::size_t n = optimizer.lengthOf(handle);
-    const std::size_t H = static_cast<std::size_t>(optimizer.config().hidden);
-    const std::size_t S = static_cast<std::size_t>(optimizer.config().timescales);
-    const Napi::Value hidden = state.Get("hidden"), momentum = state.Get("momentum"), scale = state.Get("scale");
-    const Napi::Value rate = state.Get("logLearningRate"), position = state.Get("position");
-    const Napi::Value tensorHidden = state.Get("tensorHidden");
-    const auto checked = [&](Napi::Value v, const char* key, std::size_t length, double min, double max) {
-      return requireBounded(v, std::string("state.") + key, length, min, max);
-    };
-    const bool hasPosition = !position.IsUndefined() && !position.IsNull();
-    if (hasPosition && !optimizer.config().attention()) {
-      throwType(env, "state.position", "undefined, since this architecture has no attention", describe(position));
-    }
-    TensorStateView<const T> view{};
-    view.hidden = checked(hidden, "hidden", n * H, -1e6, 1e6);
-    view.momentum = checked(momentum, "momentum", n * S, -1.001 * kMaxGradient, 1.001 * kMaxGradient);
-    view.scale = checked(scale, "scale", n * S, 0, 1.01 * kMaxGradient * kMaxGradient);
-    view.logRate = checked(rate, "logLearningRate", n, kMinLogLearningRate, optimizer.config().maxLogLearningRate);
-    constexpr double largest = std::numeric_limits<T>::max();
-    if (hasPosition) view.position = checked(position, "position", n, -largest, largest);
-    const std::size_t levelHidden = static_cast<std::size_t>(hierarchy.levels().tensorHidden());
-    const T* const level = checked(tensorHidden, "tensorHidden", levelHidden, -1e6, 1e6);
-    optimizer.importTensor(handle, view);
-    std::copy_n(level, levelHidden, hierarchy.levels().tensorState(handle));
+    const StateSizes sizes = sizesOf(handle);
+    const StateInput<T> in = readState<T>(stateValue, sizes, optimizer.config());
+    optimizer.importTensor(handle, in.view);
+    std::copy_n(in.level, sizes.level, hierarchy.levels().tensorState(handle));
   }
 
   Napi::Value globalHidden(Napi::Env env) override {
     const std::size_t n = static_cast<std::size_t>(hierarchy.levels().globalHidden());
-    const Napi::Value out = newArray(env, n);
+    const Napi::Value out = newArray<T>(env, n);
     std::copy_n(hierarchy.levels().globalState(), n, requireTypedArray<T>(out, "globalHidden", n).data);
     return out;
   }
 
   void setGlobalHidden(Napi::Value value) override {
     const std::size_t n = static_cast<std::size_t>(hierarchy.levels().globalHidden());
-    std::copy_n(requireBounded(value, "globalHidden", n, -1e6, 1e6), n, hierarchy.levels().globalState());
+    std::copy_n(requireLevelState<T>(value, "globalHidden", n), n, hierarchy.levels().globalState());
   }
 
   std::size_t bytes() const override { return hierarchy.bytes(); }
@@ -293,10 +201,30 @@ Napi::Value PendingStepOf<T>::finish(Napi::Env env) {
     if (!usable) lost.push_back(t);
   }
   session_.optimizer.apply(parameters.data(), multiplier_, weightDecay_);
-  return makeReport(env, report_, lost);
+  return makeReport(env, report_.gradientNorm, report_.skipped, lost);
 }
 
 }  // namespace
+
+Napi::Value makeReport(Napi::Env env, double gradientNorm, std::uint64_t skipped, const std::vector<std::size_t>& lost) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("gradientNorm", gradientNorm);
+  out.Set("skipped", static_cast<double>(skipped));
+  Napi::Array list = Napi::Array::New(env);
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    list.Set(static_cast<std::uint32_t>(i), static_cast<double>(lost[i]));
+  }
+  out.Set("lost", list);
+  return out;
+}
+
+Napi::Value Session::stepOnDevice(Napi::Value request) {
+  throw Napi::Error::New(request.Env(), "stepOnDevice: this optimizer runs on the CPU");
+}
+
+Napi::Value Session::lastReport(Napi::Env env) {
+  throw Napi::Error::New(env, "lastReport: this optimizer runs on the CPU, and its steps return their reports");
+}
 
 std::shared_ptr<Session> createSession(Napi::Value value) {
   const Napi::Env env = value.Env();
@@ -308,6 +236,11 @@ std::shared_ptr<Session> createSession(Napi::Value value) {
   const LevelSizes sizes = readLevelSizes(options.Get("architecture"), "architecture");
   LevelWeights levels = readLevelWeights(options.Get("levels"), "levels", sizes, config);
   const bool compact = readStateBits(options.Get("stateBits"), precision) == 16;
+  const Napi::Value cuda = options.Get("cuda");
+  if (!cuda.IsUndefined()) {
+    if (precision != "float32") throwRange(env, "precision", "'float32' with cuda", "'" + precision + "'");
+    return createCudaSession(cuda, weights, levels, compact ? 16 : 32);
+  }
   if (precision == "float32") {
     return std::make_shared<SessionOf<float>>(weights, std::move(levels), kernelsFor<float>(env), threads, compact);
   }

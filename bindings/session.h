@@ -3,7 +3,9 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "../native/optimizer.h"
 
@@ -33,7 +35,13 @@ class Session {
   virtual Napi::Value globalHidden(Napi::Env env) = 0;
   virtual void setGlobalHidden(Napi::Value values) = 0;
   virtual std::size_t bytes() const = 0;
+  // With tensors in device memory; both throw where the optimizer runs on the CPU.
+  virtual Napi::Value stepOnDevice(Napi::Value request);
+  virtual Napi::Value lastReport(Napi::Env env);
 };
+
+// A NativeStepReport (types.ts).
+Napi::Value makeReport(Napi::Env env, double gradientNorm, std::uint64_t skipped, const std::vector<std::size_t>& lost);
 
 // `options` is a NativeOptimizerOptions (types.ts). Throws on bad options.
 std::shared_ptr<Session> createSession(Napi::Value options);

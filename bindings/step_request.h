@@ -56,14 +56,17 @@ struct StepRequest {
   double multiplier = 1, weightDecay = 0, clipNorm = 0;
   std::uint64_t iteration = 0;
 
-  void read(Napi::Value value, const Optimizer<T>& optimizer);
-
- private:
-  void readTensors(Napi::Object request, const Optimizer<T>& optimizer);
+  // `optimizer` knows hasTensor(handle) and lengthOf(handle).
+  template <class Tensors>
+  void read(Napi::Value value, const Tensors& optimizer);
+  template <class Tensors>
+  void readTensors(Napi::Object request, const Tensors& optimizer);
+  void readNumbers(Napi::Object request);
 };
 
 template <class T>
-void StepRequest<T>::readTensors(Napi::Object request, const Optimizer<T>& optimizer) {
+template <class Tensors>
+void StepRequest<T>::readTensors(Napi::Object request, const Tensors& optimizer) {
   const Napi::Env env = request.Env();
   const Napi::Array handles = requireArray(request.Get("tensors"), "tensors");
   const std::size_t count = handles.Length();
@@ -91,7 +94,16 @@ void StepRequest<T>::readTensors(Napi::Object request, const Optimizer<T>& optim
 }
 
 template <class T>
-void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
+void StepRequest<T>::readNumbers(Napi::Object request) {
+  multiplier = requireNumber(request.Get("multiplier"), "multiplier", 0, HUGE_VAL);
+  weightDecay = requireNumber(request.Get("weightDecay"), "weightDecay", 0, HUGE_VAL);
+  clipNorm = requireNumber(request.Get("clipNorm"), "clipNorm", 0, HUGE_VAL, true);
+  iteration = requireCount(request.Get("iteration"), "iteration");
+}
+
+template <class T>
+template <class Tensors>
+void StepRequest<T>::read(Napi::Value value, const Tensors& optimizer) {
   const Napi::Env env = value.Env();
   const Napi::Object request = requireObject(value, "request");
   readTensors(request, optimizer);
@@ -108,10 +120,7 @@ void StepRequest<T>::read(Napi::Value value, const Optimizer<T>& optimizer) {
   };
   collect("parameters", parameterValues);
   collect("gradients", gradientValues);
-  multiplier = requireNumber(request.Get("multiplier"), "multiplier", 0, HUGE_VAL);
-  weightDecay = requireNumber(request.Get("weightDecay"), "weightDecay", 0, HUGE_VAL);
-  clipNorm = requireNumber(request.Get("clipNorm"), "clipNorm", 0, HUGE_VAL, true);
-  iteration = requireCount(request.Get("iteration"), "iteration");
+  readNumbers(request);
 
   parameters.clear();
   gradients.clear();

@@ -208,6 +208,52 @@ export interface NativeOptimizerOptions {
   readonly levels: LevelWeights;
   /** 0: as many as the process may use. */
   readonly threads: number;
+  /** On this device instead of the CPU; with precision `float32` only. */
+  readonly cuda?: CudaPlace;
+}
+
+/** Where an optimizer on a CUDA device is made. */
+export interface CudaPlace {
+  /** Path of the CUDA library. */
+  readonly library: string;
+  /** Number of the device, from 0. */
+  readonly device: number;
+}
+
+/** A step of tensors in device memory. All arrays are indexed alike. */
+export interface NativeDeviceStepRequest {
+  /** Handles from `addTensor`, without repetition. */
+  readonly tensors: readonly number[];
+  /** Addresses of device memory, [length of the tensor] floats each, updated in place. */
+  readonly parameters: BigUint64Array;
+  /** Addresses of as many floats, which share no memory with a parameter. */
+  readonly gradients: BigUint64Array;
+  readonly multiplier: number;
+  readonly weightDecay: number;
+  readonly clipNorm: number;
+  readonly iteration: number;
+  /** A `cudaStream_t`; undefined: the default stream. */
+  readonly stream: bigint | undefined;
+}
+
+/**
+ * `code` of an error about CUDA. `ERR_CUDA_UNAVAILABLE`: no library, driver or device. `ERR_CUDA_INVALID`: an argument.
+ * `ERR_CUDA_OUT_OF_MEMORY`: nothing has changed. `ERR_CUDA_FAILED`: a step's state is undefined. `ERR_CUDA_LOST`: the device's
+ * context is gone, for all of the process.
+ */
+export type CudaErrorCode =
+  'ERR_CUDA_UNAVAILABLE' | 'ERR_CUDA_INVALID' | 'ERR_CUDA_OUT_OF_MEMORY' | 'ERR_CUDA_FAILED' | 'ERR_CUDA_LOST';
+
+export interface CudaDevice {
+  /** Its number, for the option `deviceIndex`. */
+  readonly index: number;
+  readonly name: string;
+  /** Such as '9.0'. */
+  readonly computeCapability: string;
+  readonly multiprocessors: number;
+  /** Bytes of memory, and how many of them were free. */
+  readonly memory: number;
+  readonly freeMemory: number;
 }
 
 /** The native optimizer: state and step of all levels. One per optimizer; not usable from two places at once. */
@@ -231,9 +277,17 @@ export interface NativeOptimizer {
   /** Copy of the global state, [globalHidden]; empty with fewer than three levels. */
   globalHidden(): FloatArray;
   setGlobalHidden(values: FloatArray): void;
-  /** Bytes of native memory held. */
+  /** Bytes of native memory held; with `cuda` of device memory. */
   readonly bytes: number;
   dispose(): void;
+}
+
+/** One that was made with `cuda`. */
+export interface NativeCudaOptimizer extends NativeOptimizer {
+  /** Puts a step into a stream and returns. That the addresses are device memory cannot be checked. */
+  stepOnDevice(request: NativeDeviceStepRequest): void;
+  /** Report of the last `stepOnDevice`; waits for it. */
+  lastReport(): NativeStepReport;
 }
 
 export interface NativeInfo {
@@ -245,7 +299,6 @@ export interface NativeInfo {
   readonly isaAvailable: readonly string[];
   /** Threads that `threads: 0` means. */
   readonly threads: number;
-  readonly cuda: { readonly available: boolean; readonly reason: string };
   /** Compiler and build type. */
   readonly build: string;
 }

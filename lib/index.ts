@@ -4,9 +4,12 @@
  * @packageDocumentation
  */
 export { createOptimizer, LearnedOptimizer } from './optimizer/optimizer';
-export type { GradientSet, ParameterSet } from './optimizer/optimizer';
-export type { FloatArray, StateBits } from '../bindings/types';
-export type { OptimizerOptions, ResolvedOptions } from './optimizer/options';
+export type { GradientSet, OptimizerCore, ParameterSet } from './optimizer/optimizerCore';
+export { DeviceOptimizer } from './optimizer/deviceOptimizer';
+export { allocateDeviceArray, DeviceArray } from './optimizer/deviceMemory';
+export type { DeviceTensor } from './optimizer/deviceMemory';
+export type { CudaDevice, CudaErrorCode, FloatArray, StateBits } from '../bindings/types';
+export type { Device, OptimizerOptions, ResolvedOptions } from './optimizer/options';
 export type { StepReport } from './optimizer/engine';
 export { presets, loadWeights } from './optimizer/presets';
 export type { PresetInfo } from './optimizer/presets';
@@ -20,3 +23,4 @@ export { SafetensorsError } from './safetensors';
 export type { SafetensorsErrorCode } from './safetensors';
 export { info } from './optimizer/info';
 export type { Info } from './optimizer/info';
+export type { CudaInfo } from './optimizer/cudaLibrary';

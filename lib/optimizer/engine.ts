@@ -2,14 +2,17 @@ import { createNativeOptimizer } from '../../bindings/index';
 import type {
   CellState,
   FloatArray,
+  NativeCudaOptimizer,
   NativeOptimizer,
   NativeOptimizerOptions,
   NativeStepReport,
   NativeStepRequest,
+  CudaPlace,
   Precision,
   StateBits,
 } from '../../bindings/index';
 import { MIN_LOG_LEARNING_RATE } from './architecture';
+import type { DeviceTensor } from './deviceMemory';
 import { levelWeights, parameterCellWeights } from './weights';
 import type { Weights } from './weights';
 
@@ -20,6 +23,13 @@ export interface TensorUpdate {
   /** Updated in place. With lookahead it holds φ, the point at which the next gradient is wanted. */
   readonly parameter: FloatArray;
   readonly gradient: FloatArray;
+}
+
+/** One tensor's part in a step on a device. */
+export interface DeviceUpdate {
+  readonly tensor: number;
+  readonly parameter: DeviceTensor;
+  readonly gradient: DeviceTensor | undefined;
 }
 
 export interface StepHyperparameters {
@@ -54,6 +64,8 @@ export interface EngineOptions {
   readonly precision?: Precision;
   /** Bits per value of the state, 32 (default) or 16; 16 with precision `float32` only. */
   readonly stateBits?: StateBits;
+  /** On this CUDA device instead of the CPU; with precision `float32` only. */
+  readonly cuda?: CudaPlace;
   /** Makes the native side; replaced in tests by an independent implementation. */
   readonly createNative?: (options: NativeOptimizerOptions) => NativeOptimizer;
 }
@@ -103,6 +115,7 @@ export class Engine {
       weights: parameterCellWeights(weights),
       levels: levelWeights(weights),
       threads: options.threads ?? 0,
+      ...(options.cuda && { cuda: options.cuda }),
     });
   }
 
@@ -201,6 +214,33 @@ export class Engine {
       );
     }
     return result;
+  }
+
+  /**
+   * Puts a step of tensors in device memory into a stream. Its report is `lastReport`'s.
+   * @returns the number of steps done, this one included
+   * @throws RangeError on bad addresses; nothing has changed then
+   */
+  stepOnDevice(updates: readonly DeviceUpdate[], hyper: StepHyperparameters, stream: bigint | undefined): number {
+    this.requireReady();
+    (this.native as NativeCudaOptimizer).stepOnDevice({
+      tensors: updates.map((u) => u.tensor),
+      parameters: BigUint64Array.from(updates, (u) => u.parameter.deviceAddress),
+      gradients: BigUint64Array.from(updates, (u) => u.gradient!.deviceAddress),
+      multiplier: hyper.multiplier,
+      weightDecay: hyper.weightDecay,
+      clipNorm: hyper.clipNorm,
+      iteration: this.iterations,
+      stream,
+    });
+    return ++this.iterations;
+  }
+
+  /** Report of the last `stepOnDevice`; waits for it. */
+  lastReport(): StepReport {
+    this.requireReady();
+    const { gradientNorm, skipped } = (this.native as NativeCudaOptimizer).lastReport();
+    return { iteration: this.iterations, gradientNorm, skipped };
   }
 
   /** @throws Error while a step is pending or after dispose; RangeError on an unknown handle. */

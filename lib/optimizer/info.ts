@@ -1,9 +1,13 @@
 import { nativeInfo } from '../../bindings/index';
 import type { NativeInfo } from '../../bindings/index';
+import { cudaInfo } from './cudaLibrary';
+import type { CudaInfo } from './cudaLibrary';
 import { presets } from './presets';
 
 /** What this installation and this machine offer. */
 export interface Info extends NativeInfo {
+  /** CUDA: available, or exactly why not. Looked up when it is first read, since that wakes the driver and the devices. */
+  readonly cuda: CudaInfo;
   /** Names of the presets, the default first. */
   readonly presets: readonly string[];
 }
@@ -13,5 +17,12 @@ export interface Info extends NativeInfo {
  * @throws Error when the native addon cannot be loaded: what was tried and how to mend it
  */
 export function info(): Info {
-  return { ...nativeInfo(), presets: presets().map((preset) => preset.name) };
+  let cuda: CudaInfo | undefined;
+  return {
+    ...nativeInfo(),
+    get cuda(): CudaInfo {
+      return (cuda ??= cudaInfo());
+    },
+    presets: presets().map((preset) => preset.name),
+  };
 }

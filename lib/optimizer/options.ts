@@ -42,7 +42,18 @@ export interface OptimizerOptions {
    * says by how much. Not for Float64Arrays.
    */
   readonly stateBits?: StateBits;
+  /**
+   * Where the step is computed and the state is kept: 'cpu' (default), or 'cuda', a CUDA device, for which a library must be
+   * there (docs/cuda.md). Nothing falls back: where CUDA cannot be used `createOptimizer` throws and says why;
+   * `info().cuda.available` says it beforehand. Not for Float64Arrays. Not saved with a model.
+   */
+  readonly device?: Device;
+  /** Number of the CUDA device, 0 (default) or more, of those that `info().cuda.devices` lists. Only with `device: 'cuda'`. */
+  readonly deviceIndex?: number;
 }
+
+/** Where an optimizer computes. */
+export type Device = 'cpu' | 'cuda';
 
 /** Options checked and completed. */
 export interface ResolvedOptions {
@@ -58,6 +69,8 @@ export interface ResolvedOptions {
   readonly clipNorm: number;
   readonly threads: number;
   readonly stateBits: StateBits;
+  readonly device: Device;
+  readonly deviceIndex: number;
 }
 
 /** Names of all options. */
@@ -72,6 +85,8 @@ export const OPTION_NAMES = [
   'clipNorm',
   'threads',
   'stateBits',
+  'device',
+  'deviceIndex',
 ] as const;
 
 function describe(value: unknown): string {
@@ -165,7 +180,25 @@ export function resolveOptions(options: OptimizerOptions = {}): ResolvedOptions 
       (v) => v === 32 || v === 16,
       '32 or 16',
     ) as StateBits,
+    ...resolveDevice(options),
   };
+}
+
+function resolveDevice({ device = 'cpu', deviceIndex }: OptimizerOptions): { device: Device; deviceIndex: number } {
+  if (device !== 'cpu' && device !== 'cuda') {
+    const Kind = typeof device === 'string' ? RangeError : TypeError;
+    throw new Kind(`device: expected 'cpu' or 'cuda', got ${describe(device)}`);
+  }
+  if (device === 'cpu' && deviceIndex !== undefined) {
+    throw new RangeError(`deviceIndex: expected none without device: 'cuda', got ${describe(deviceIndex)}`);
+  }
+  const index = requireNumber(
+    'deviceIndex',
+    deviceIndex ?? 0,
+    (v) => Number.isInteger(v) && v >= 0 && v < 2 ** 31,
+    'a whole number of at least 0',
+  );
+  return { device, deviceIndex: index };
 }
 
 function checkMultiplier(value: unknown): number {

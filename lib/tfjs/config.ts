@@ -33,7 +33,9 @@ export function toConfig(options: ResolvedOptions): tf.serialization.ConfigDict 
   return config;
 }
 
-const SAVED_OPTIONS = OPTION_NAMES.filter((key) => key !== 'preset' && key !== 'weights');
+/** Not the device: a model is loaded on other machines. */
+const NOT_SAVED: readonly string[] = ['preset', 'weights', 'device', 'deviceIndex'];
+const SAVED_OPTIONS = OPTION_NAMES.filter((key) => !NOT_SAVED.includes(key));
 
 /**
  * The reverse of `toConfig`. Other keys, which loaders add, are ignored.

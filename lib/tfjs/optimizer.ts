@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { FloatArray } from '../../bindings/index';
+import { cudaPlace } from '../optimizer/cudaLibrary';
 import { Engine } from '../optimizer/engine';
 import type { StepReport, TensorUpdate } from '../optimizer/engine';
 import { multiplierAt } from '../optimizer/options';
@@ -74,6 +75,7 @@ export class TfLearnedOptimizer extends tf.Optimizer {
     this.engine = new Engine(this.options.weights, {
       threads: this.options.threads,
       stateBits: this.options.stateBits,
+      cuda: cudaPlace(this.options),
     });
     this.iterations_ = 0;
   }

@@ -23,7 +23,7 @@ __device__ LO_INLINE bool isFinite(float x) { return abs_(x) <= 3.402823466e38f;
 // Σ g² of every segment over the finite entries, in double: squares of gradients leave the range of floats.
 __global__ void __launch_bounds__(kThreads) segmentNorms(StepTables step) {
   __shared__ double scratch[kThreads];
-  for (std::uint32_t segment = blockIdx.x; segment < step.segmentCount; segment += gridDim.x) {
+  for (std::uint32_t segment = step.firstSegment + blockIdx.x; segment < step.endSegment; segment += gridDim.x) {
     const SegmentRange range = rangeOf(step, segment);
     const float* const gradient = step.pointers[range.tensor].gradient;
     double sum = 0;
@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kThreads) advanceSegments(const __grid_constan
   const int H = shape.hidden(), I = shape.inputs(), sums = sumsOf(H, I), words = Storage::words(shape);
   const float gradientScale = static_cast<float>(results->gradientScale);
   constexpr int maxSums = sumsOf(Shape::maxHidden, Shape::maxInputs);
-  for (std::uint32_t segment = blockIdx.x; segment < step.segmentCount; segment += gridDim.x) {
+  for (std::uint32_t segment = step.firstSegment + blockIdx.x; segment < step.endSegment; segment += gridDim.x) {
     const SegmentRange range = rangeOf(step, segment);
     const TensorMemory& tensor = step.tensors[range.tensor];
     const float* const gradient = step.pointers[range.tensor].gradient;
@@ -102,7 +102,7 @@ __device__ LO_INLINE float stepped(float theta, float raw, float factor, float d
 // Pass 2: θ ← θ − (raw·factor + decay·θ). With attention the state holds θ and the parameter receives φ.
 template <bool Attention>
 __global__ void __launch_bounds__(kThreads) applySegments(StepTables step, double multiplier, float decay) {
-  for (std::uint32_t segment = blockIdx.x; segment < step.segmentCount; segment += gridDim.x) {
+  for (std::uint32_t segment = step.firstSegment + blockIdx.x; segment < step.endSegment; segment += gridDim.x) {
     const SegmentRange range = rangeOf(step, segment);
     const TensorMemory& tensor = step.tensors[range.tensor];
     const TensorPointers pointers = step.pointers[range.tensor];
@@ -132,7 +132,7 @@ template <class Storage>
 __global__ void __launch_bounds__(kThreads) rateSegments(DynamicShape shape, StepTables step) {
   __shared__ float warpSums[kWarps][kRoundedSums];
   const int H = shape.hidden(), I = shape.inputs(), sums = sumsOf(H, I), words = Storage::words(shape);
-  for (std::uint32_t segment = blockIdx.x; segment < step.segmentCount; segment += gridDim.x) {
+  for (std::uint32_t segment = step.firstSegment + blockIdx.x; segment < step.endSegment; segment += gridDim.x) {
     const SegmentRange range = rangeOf(step, segment);
     const std::uint32_t* const state = step.tensors[range.tensor].state;
     float sum[kMaxSums];

@@ -17,8 +17,12 @@ struct Failure {
 inline void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
   cudaGetLastError();  // errors of a call must not surface at a later one
-  const bool memory = error == cudaErrorMemoryAllocation;
-  throw Failure{memory ? LO_CUDA_OUT_OF_MEMORY : LO_CUDA_FAILED, std::string(what) + ": " + cudaGetErrorString(error)};
+  const std::string text = std::string(what) + ": " + cudaGetErrorString(error);
+  if (error == cudaErrorMemoryAllocation) throw Failure{LO_CUDA_OUT_OF_MEMORY, text};
+  // A context that is lost fails at everything from then on.
+  if (cudaFree(nullptr) == cudaSuccess) throw Failure{LO_CUDA_FAILED, text};
+  cudaGetLastError();
+  throw Failure{LO_CUDA_LOST, text};
 }
 
 template <cudaError_t (*Allocate)(void**, std::size_t), cudaError_t (*Free)(void*)>
@@ -72,9 +76,35 @@ class Event {
   void create() { check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "creating an event"); }
   void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "recording an event"); }
   void wait() { check(cudaEventSynchronize(event_), "waiting for the device"); }
+  // Whether the stream has come to it.
+  bool reached() {
+    const cudaError_t error = cudaEventQuery(event_);
+    if (error == cudaErrorNotReady) return false;
+    check(error, "asking the device how far it is");
+    return true;
+  }
+  cudaEvent_t get() const { return event_; }
 
  private:
   cudaEvent_t event_ = nullptr;
+};
+
+// A stream that waits for none but those it is told to.
+class Stream {
+ public:
+  Stream() = default;
+  ~Stream() {
+    if (stream_ != nullptr) cudaStreamDestroy(stream_);
+  }
+  Stream(const Stream&) = delete;
+  // In the current device.
+  void create() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream"); }
+  // What is put into it from here on waits for the event.
+  void waitFor(const Event& event) { check(cudaStreamWaitEvent(stream_, event.get(), 0), "waiting for an event"); }
+  operator cudaStream_t() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
 };
 
 // Gives out pieces of one allocation, of which the size is counted first.

@@ -35,6 +35,8 @@ class Packer {
 
 std::size_t z(int n) { return static_cast<std::size_t>(n); }
 
+std::size_t segmentsOf(const StepTables& range) { return range.endSegment - range.firstSegment; }
+
 }  // namespace
 
 DeviceOptimizer::DeviceOptimizer(const lo_cuda_architecture& a, const lo_cuda_weights& w, int device)
@@ -138,7 +140,7 @@ void DeviceOptimizer::plan(const int* tensors, std::size_t count, cudaStream_t s
   std::vector<Segment> segments;
   std::vector<Span> spans;
   std::vector<TensorMemory> memory(count);
-  std::vector<std::size_t> rawOffsets(count);
+  std::vector<std::size_t> offsets;
   std::size_t raw = 0;
   double coordinates = 0;
   for (std::size_t t = 0; t < count; ++t) {
@@ -154,10 +156,11 @@ void DeviceOptimizer::plan(const int* tensors, std::size_t count, cudaStream_t s
       }
       segments.push_back({static_cast<std::uint32_t>(t), static_cast<std::uint32_t>(s)});
     }
-    rawOffsets[t] = raw;
+    offsets.push_back(raw);
     raw += static_cast<std::size_t>(tilesFor(own.length) * kTile);
     coordinates += static_cast<double>(own.length);
   }
+  offsets.push_back(raw);
   const std::size_t sums = z(sumsOf(config_.hidden, config_.inputs()));
   Pieces p;
   const std::size_t atSegments = p.add<Segment>(segments.size()), atSpans = p.add<Span>(spans.size());
@@ -171,8 +174,8 @@ void DeviceOptimizer::plan(const int* tensors, std::size_t count, cudaStream_t s
     arena_ = DeviceMemory(p.size());
   }
   for (std::size_t t = 0; t < count; ++t) {
-    memory[t].raw = arena_.at<float>(atRaw) + rawOffsets[t];
-    memory[t].rawAttention = config_.attention() ? arena_.at<float>(atAhead) + rawOffsets[t] : nullptr;
+    memory[t].raw = arena_.at<float>(atRaw) + offsets[t];
+    memory[t].rawAttention = config_.attention() ? arena_.at<float>(atAhead) + offsets[t] : nullptr;
   }
   for (Staging& s : stagings_) {
     if (s.memory.bytes() >= count * sizeof(TensorPointers)) continue;
@@ -184,36 +187,45 @@ void DeviceOptimizer::plan(const int* tensors, std::size_t count, cudaStream_t s
   upload(arena_.at(atSpans), spans.data(), spans.size() * sizeof(Span), stream);
   upload(arena_.at(atTensors), memory.data(), count * sizeof(TensorMemory), stream);
   tables_ = {arena_.at<Segment>(atSegments), arena_.at<Span>(atSpans), arena_.at<TensorMemory>(atTensors),
-             arena_.at<TensorPointers>(atPointers), static_cast<std::uint32_t>(segments.size()),
+             arena_.at<TensorPointers>(atPointers), 0, static_cast<std::uint32_t>(segments.size()),
              static_cast<std::uint32_t>(spans.size()), static_cast<std::uint32_t>(count), coordinates,
              arena_.at<float>(atSums), arena_.at<double>(atSpanSums), arena_.at<double>(atNorms), arena_.at<float>(atBiases),
              arena_.at<float>(atRates), arena_.at<double>(atFactors), arena_.at<double>(atAdvanced)};
   pointers_.clear();
+  offsets_ = std::move(offsets);
+  ++plans_;
   // Last, so that a failure leaves no half-made plan behind.
   planned_.assign(tensors, tensors + count);
 }
 
-void DeviceOptimizer::uploadPointers(const lo_cuda_step_request& request, cudaStream_t stream) {
+void DeviceOptimizer::uploadPointers(const float* const* gradients, float* const* parameters, cudaStream_t stream) {
   std::vector<TensorPointers>& last = pointers_;
-  bool same = last.size() == request.count;
-  for (std::size_t t = 0; t < request.count; ++t) {
+  const std::size_t count = planned_.size();
+  bool same = last.size() == count;
+  for (std::size_t t = 0; t < count; ++t) {
     const std::uint32_t fresh = config_.attention() && !tensor(planned_[t]).hasPosition;
     if (same) {
-      same = last[t].gradient == request.gradients[t] && last[t].parameter == request.parameters[t] && last[t].positionFresh == fresh;
+      same = last[t].gradient == gradients[t] && last[t].parameter == parameters[t] && last[t].positionFresh == fresh;
     }
     if (!same) {
-      last.resize(request.count);
-      last[t] = {request.gradients[t], request.parameters[t], fresh};
+      last.resize(count);
+      last[t] = {gradients[t], parameters[t], fresh};
     }
   }
   if (same) return;
   Staging& s = stagings_[nextStaging_];
   nextStaging_ = (nextStaging_ + 1) % kStagings;
-  s.read.wait();
-  const std::size_t bytes = last.size() * sizeof(TensorPointers);
-  std::memcpy(s.memory.at(), last.data(), bytes);
-  upload(const_cast<TensorPointers*>(tables_.pointers), s.memory.at(), bytes, stream);
-  s.read.record(stream);
+  try {
+    s.read.wait();
+    const std::size_t bytes = last.size() * sizeof(TensorPointers);
+    std::memcpy(s.memory.at(), last.data(), bytes);
+    upload(const_cast<TensorPointers*>(tables_.pointers), s.memory.at(), bytes, stream);
+    s.read.record(stream);
+  } catch (...) {
+    // The device has those of before, or none: the next step uploads them again.
+    last.clear();
+    throw;
+  }
 }
 
 template <class Storage>
@@ -221,88 +233,108 @@ void DeviceOptimizer::sumRates(cudaStream_t stream) {
   const int sums = sumsOf(config_.hidden, config_.inputs());
   const auto shape = shape_;
   const StepTables tables = tables_;
-  LO_LAUNCH(rateSegments<Storage>, gridFor(rateSegments<Storage>, tables.segmentCount), stream, shape, tables);
+  LO_LAUNCH(rateSegments<Storage>, gridFor(rateSegments<Storage>, tables.endSegment), stream, shape, tables);
   LO_LAUNCH(reduceSpans, gridFor(reduceSpans, tables.spanCount), stream, tables, sums);
   LO_LAUNCH(finishRates, (tables.tensorCount + kThreads - 1) / kThreads, stream, tables, sums);
 }
 
 template <class Shape, class Storage>
-void DeviceOptimizer::launchAdvance(const Shape& shape, std::uint32_t seed, cudaStream_t stream) {
+void DeviceOptimizer::launchAdvance(const Shape& shape, const StepTables& range, std::uint32_t seed, cudaStream_t stream) {
   CellMemory<Shape> memory;
   if constexpr (Shape::fixedHidden == 0) {
     memory.pointers = deviceCell_;
   } else {
     fillCell(hostCell_, memory);
   }
-  const StepTables tables = tables_;
+  const StepTables tables = range;
   const StepResults* const results = results_;
   const Rounding rounding{hiddenRange_, seed};
   const auto kernel = &advanceSegments<Shape, Storage>;
-  LO_LAUNCH(kernel, gridFor(kernel, tables.segmentCount), stream, memory, shape, tables, results, rounding);
+  LO_LAUNCH(kernel, gridFor(kernel, segmentsOf(tables)), stream, memory, shape, tables, results, rounding);
 }
 
 // The architectures that are compiled in are those of the CPU (kernels_float.inl).
 template <class Storage>
-void DeviceOptimizer::advance(std::uint32_t seed, cudaStream_t stream) {
+void DeviceOptimizer::advance(const StepTables& range, std::uint32_t seed, cudaStream_t stream) {
   const unsigned flags = config_.flags & ~static_cast<unsigned>(kTensorLearningRateMean);
   const int H = config_.hidden;
 #if !defined(LO_SANITIZED)
   if (config_.timescales == 4) {
     constexpr unsigned preset = kPaper | kAbsoluteLearningRate;
-    if (H == 10 && flags == kPaper) return launchAdvance<StaticShape<10, 4, kPaper>, Storage>({}, seed, stream);
+    if (H == 10 && flags == kPaper) return launchAdvance<StaticShape<10, 4, kPaper>, Storage>({}, range, seed, stream);
     if (H == 10 && flags == (kPaper | kAttention)) {
-      return launchAdvance<StaticShape<10, 4, kPaper | kAttention>, Storage>({}, seed, stream);
+      return launchAdvance<StaticShape<10, 4, kPaper | kAttention>, Storage>({}, range, seed, stream);
     }
-    if (H == 6 && flags == preset) return launchAdvance<StaticShape<6, 4, preset>, Storage>({}, seed, stream);
+    if (H == 6 && flags == preset) return launchAdvance<StaticShape<6, 4, preset>, Storage>({}, range, seed, stream);
     if (H == 6 && flags == (preset | kAlgebraicActivations)) {
-      return launchAdvance<StaticShape<6, 4, preset | kAlgebraicActivations>, Storage>({}, seed, stream);
+      return launchAdvance<StaticShape<6, 4, preset | kAlgebraicActivations>, Storage>({}, range, seed, stream);
     }
   }
 #else
   static_cast<void>(H);
   static_cast<void>(flags);
 #endif
-  launchAdvance<DynamicShape, Storage>(shape_, seed, stream);
+  launchAdvance<DynamicShape, Storage>(shape_, range, seed, stream);
 }
 
-void DeviceOptimizer::step(const lo_cuda_step_request& request, cudaStream_t stream) {
-  if (request.count == 0) throw Failure{LO_CUDA_INVALID, "a step needs at least one tensor"};
-  enter();
-  plan(request.tensors, request.count, stream);
-  uploadPointers(request, stream);
-  const bool compact = architecture_.state_bits == 16;
-  const bool ratesKnown = std::all_of(planned_.begin(), planned_.end(), [this](int h) { return tensor(h).rateKnown; });
-  if (!ratesKnown) compact ? sumRates<CompactState>(stream) : sumRates<FloatState>(stream);
+void DeviceOptimizer::startSums(cudaStream_t stream) {
+  const bool known = std::all_of(planned_.begin(), planned_.end(), [this](int h) { return tensor(h).rateKnown; });
+  if (known) return;
+  architecture_.state_bits == 16 ? sumRates<CompactState>(stream) : sumRates<FloatState>(stream);
+}
+
+void DeviceOptimizer::startNorms(const StepTables& range, cudaStream_t stream) {
+  const StepTables tables = range;
+  LO_LAUNCH(segmentNorms, gridFor(segmentNorms, segmentsOf(tables)), stream, tables);
+}
+
+// What gradients are multiplied by, then biases and mean η of every tensor.
+void DeviceOptimizer::startPreparation(double clipNorm, cudaStream_t stream) {
   const StepTables tables = tables_;
   const LevelMemory levels = levels_;
   StepResults* const results = results_;
-  const double scale = config_.gradientScale, clip = request.clip_norm;
-  const bool clipping = std::isfinite(clip);
+  const double scale = config_.gradientScale;
+  const bool clipping = std::isfinite(clipNorm);
   if (clipping) {
-    LO_LAUNCH(segmentNorms, gridFor(segmentNorms, tables.segmentCount), stream, tables);
-    LO_LAUNCH(finishNorm, 1, stream, tables, clip, scale, results);
+    LO_LAUNCH(finishNorm, 1, stream, tables, clipNorm, scale, results);
   } else if (clipped_) {
     // Back to the scale without clipping: that of a norm of 0.
     StepTables none = tables;
-    none.segmentCount = 0;
+    none.endSegment = 0;
     LO_LAUNCH(finishNorm, 1, stream, none, 1.0, scale, results);
   }
   clipped_ = clipping;
   const bool meanOfTensor = (config_.flags & kTensorLearningRateMean) != 0;
   LO_LAUNCH(prepareTensors, gridFor(prepareTensors, tables.tensorCount), stream, levels, tables, meanOfTensor);
-  const std::uint32_t seed = roundingSeed(request.iteration);
-  compact ? advance<CompactState>(seed, stream) : advance<FloatState>(seed, stream);
+}
+
+void DeviceOptimizer::startAdvance(const StepTables& range, std::uint64_t iteration, cudaStream_t stream) {
+  const std::uint32_t seed = roundingSeed(iteration);
+  architecture_.state_bits == 16 ? advance<CompactState>(range, seed, stream) : advance<FloatState>(range, seed, stream);
+}
+
+void DeviceOptimizer::startLevels(cudaStream_t stream) {
+  const StepTables tables = tables_;
+  const LevelMemory levels = levels_;
+  StepResults* const results = results_;
   const int sums = sumsOf(config_.hidden, config_.inputs());
   LO_LAUNCH(reduceSpans, gridFor(reduceSpans, tables.spanCount), stream, tables, sums);
   LO_LAUNCH(finishTensors, gridFor(finishTensors, tables.tensorCount), stream, levels, tables, sums);
   LO_LAUNCH(finishStep, 1, stream, levels, tables, results);
+}
+
+void DeviceOptimizer::startApply(const StepTables& range, const lo_cuda_step_request& request, cudaStream_t stream) {
+  const StepTables tables = range;
   const double multiplier = request.multiplier;
   const float decay = static_cast<float>(request.multiplier * request.weight_decay);
   if (config_.attention()) {
-    LO_LAUNCH(applySegments<true>, gridFor(applySegments<true>, tables.segmentCount), stream, tables, multiplier, decay);
+    LO_LAUNCH(applySegments<true>, gridFor(applySegments<true>, segmentsOf(tables)), stream, tables, multiplier, decay);
   } else {
-    LO_LAUNCH(applySegments<false>, gridFor(applySegments<false>, tables.segmentCount), stream, tables, multiplier, decay);
+    LO_LAUNCH(applySegments<false>, gridFor(applySegments<false>, segmentsOf(tables)), stream, tables, multiplier, decay);
   }
+}
+
+void DeviceOptimizer::endStep(const lo_cuda_step_request& request, cudaStream_t stream) {
   check(cudaGetLastError(), "starting a step");
   stepDone_.record(stream);
   for (std::size_t t = 0; t < request.count; ++t) {
@@ -310,6 +342,19 @@ void DeviceOptimizer::step(const lo_cuda_step_request& request, cudaStream_t str
     own.rateKnown = true;
     if (config_.attention() && request.parameters[t] != nullptr) own.hasPosition = true;
   }
+}
+
+void DeviceOptimizer::step(const lo_cuda_step_request& request, cudaStream_t stream) {
+  enter();
+  plan(request.tensors, request.count, stream);
+  uploadPointers(request.gradients, request.parameters, stream);
+  startSums(stream);
+  if (std::isfinite(request.clip_norm)) startNorms(tables_, stream);
+  startPreparation(request.clip_norm, stream);
+  startAdvance(tables_, request.iteration, stream);
+  startLevels(stream);
+  startApply(tables_, request, stream);
+  endStep(request, stream);
 }
 
 lo_cuda_step_report DeviceOptimizer::report() {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "device_memory.h"
+#include "host_buffers.h"
 #include "layout.h"
 #include "level_memory.h"
 
@@ -21,6 +22,8 @@ class DeviceOptimizer {
   void remove(int handle);
   bool has(int handle) const;
   void step(const lo_cuda_step_request& request, cudaStream_t stream);
+  // The same with gradients and parameters on the host (host_step.cu).
+  lo_cuda_step_report stepHost(const lo_cuda_step_request& request);
   lo_cuda_step_report report();
 
   void exportTensor(int handle, const lo_cuda_state& out);
@@ -28,6 +31,7 @@ class DeviceOptimizer {
   void exportGlobal(float* out);
   void importGlobal(const float* in);
   bool hasPosition(int handle) const { return tensor(handle).hasPosition; }
+  void exportPosition(int handle, float* out);
   void resetPosition(int handle) { tensor(handle).hasPosition = false; }
 
   bool hasGlobal() const { return architecture_.levels > 2; }
@@ -58,8 +62,19 @@ class DeviceOptimizer {
   int words() const;
   void uploadWeights(const lo_cuda_weights& w);
   void plan(const int* tensors, std::size_t count, cudaStream_t stream);
-  void uploadPointers(const lo_cuda_step_request& request, cudaStream_t stream);
+  void uploadPointers(const float* const* gradients, float* const* parameters, cudaStream_t stream);
   void waitForSteps();
+  HostBuffers& hostBuffers(const lo_cuda_step_request& request);
+  void exchangeWithHost(HostBuffers& host, const lo_cuda_step_request& request);
+
+  // The kernels of a step in their order; those that take tables do the segments of their range.
+  void startSums(cudaStream_t stream);
+  void startNorms(const StepTables& range, cudaStream_t stream);
+  void startPreparation(double clipNorm, cudaStream_t stream);
+  void startAdvance(const StepTables& range, std::uint64_t iteration, cudaStream_t stream);
+  void startLevels(cudaStream_t stream);
+  void startApply(const StepTables& range, const lo_cuda_step_request& request, cudaStream_t stream);
+  void endStep(const lo_cuda_step_request& request, cudaStream_t stream);
   // Blocks for so many items: as many as the device runs at once.
   template <class Kernel>
   std::size_t gridFor(Kernel kernel, std::size_t items) const {
@@ -72,9 +87,9 @@ class DeviceOptimizer {
   template <class Storage>
   void sumRates(cudaStream_t stream);
   template <class Storage>
-  void advance(std::uint32_t seed, cudaStream_t stream);
+  void advance(const StepTables& range, std::uint32_t seed, cudaStream_t stream);
   template <class Shape, class Storage>
-  void launchAdvance(const Shape& shape, std::uint32_t seed, cudaStream_t stream);
+  void launchAdvance(const Shape& shape, const StepTables& range, std::uint32_t seed, cudaStream_t stream);
   template <class Storage, class Body>
   void forChunks(const Tensor& t, bool write, Body&& body);
 
@@ -94,6 +109,8 @@ class DeviceOptimizer {
 
   // The tables of a step: made anew when the list of tensors changes, reused otherwise.
   std::vector<int> planned_;
+  std::uint64_t plans_ = 0;  // how many were made
+  std::vector<std::size_t> offsets_;  // of every tensor's coordinates where those of all lie in a row, and the end
   DeviceMemory arena_;
   StepTables tables_{};
   std::vector<TensorPointers> pointers_;  // as last uploaded
@@ -101,6 +118,7 @@ class DeviceOptimizer {
   int nextStaging_ = 0;
   Event stepDone_;
   bool clipped_ = false;
+  std::unique_ptr<HostBuffers> host_;
 };
 
 }  // namespace lo::cuda

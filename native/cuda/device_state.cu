@@ -116,6 +116,12 @@ void DeviceOptimizer::exportTensor(int handle, const lo_cuda_state& out) {
   if (out.tensor != nullptr) download(out.tensor, t.level, tensorInitial_.size() * sizeof(float), nullptr);
 }
 
+void DeviceOptimizer::exportPosition(int handle, float* out) {
+  waitForSteps();
+  const Tensor& t = tensor(handle);
+  download(out, t.position, static_cast<std::size_t>(t.length) * sizeof(float), nullptr);
+}
+
 void DeviceOptimizer::importTensor(int handle, const lo_cuda_state& in) {
   waitForSteps();
   Tensor& t = tensor(handle);
@@ -157,7 +163,7 @@ void DeviceOptimizer::importGlobal(const float* in) {
 }
 
 std::uint64_t DeviceOptimizer::bytes() const {
-  std::uint64_t sum = weights_.bytes() + arena_.bytes();
+  std::uint64_t sum = weights_.bytes() + arena_.bytes() + (host_ ? host_->device.bytes() : 0);
   for (const auto& t : tensors_) {
     if (t) sum += t->memory.bytes();
   }

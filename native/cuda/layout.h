@@ -59,7 +59,9 @@ struct StepTables {
   const Span* spans;
   const TensorMemory* tensors;
   const TensorPointers* pointers;
-  std::uint32_t segmentCount, spanCount, tensorCount;
+  // Kernels over segments do those of this range: all, or what has arrived from the host (host_step.cu).
+  std::uint32_t firstSegment, endSegment;
+  std::uint32_t spanCount, tensorCount;
   double coordinates;      // of all tensors
   float* partialSums;      // [segment][sums]
   double* spanSums;        // [span][sums]

@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kThreads) finishNorm(StepTables step, double c
                                                        StepResults* results) {
   __shared__ double scratch[kThreads];
   double sum = 0;
-  for (std::uint32_t s = threadIdx.x; s < step.segmentCount; s += kThreads) sum += step.segmentNorms[s];
+  for (std::uint32_t s = threadIdx.x; s < step.endSegment; s += kThreads) sum += step.segmentNorms[s];
   sum = blockSum(sum, scratch);
   if (threadIdx.x != 0) return;
   const double norm = sqrt(sum);

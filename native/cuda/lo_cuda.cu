@@ -84,6 +84,16 @@ lo::cuda::DeviceOptimizer& optimizerWith(lo_cuda_optimizer* o, int handle) {
   return o->own;
 }
 
+void checkStep(lo_cuda_optimizer* o, const lo_cuda_step_request* r) {
+  const auto& own = optimizerOf(o);
+  require(r != nullptr && r->tensors && r->gradients && r->parameters, "request: expected tensors, gradients and parameters");
+  require(r->count > 0, "request: expected at least one tensor");
+  for (size_t t = 0; t < r->count; ++t) {
+    require(own.has(r->tensors[t]), "tensors: no such handle");
+    require(r->gradients[t] != nullptr, "gradients: expected memory, got null");
+  }
+}
+
 void checkState(const lo_cuda_state* s) {
   require(s != nullptr && s->hidden && s->momentum && s->scale && s->log_rate, "state: expected all fields");
 }
@@ -149,13 +159,16 @@ lo_cuda_status lo_cuda_remove_tensor(lo_cuda_optimizer* o, int handle) {
 
 lo_cuda_status lo_cuda_step(lo_cuda_optimizer* o, const lo_cuda_step_request* r, void* stream) {
   return guarded([&] {
-    auto& own = optimizerOf(o);
-    require(r != nullptr && r->tensors && r->gradients && r->parameters, "request: expected tensors, gradients and parameters");
-    for (size_t t = 0; t < r->count; ++t) {
-      require(own.has(r->tensors[t]), "tensors: no such handle");
-      require(r->gradients[t] != nullptr, "gradients: expected device memory, got null");
-    }
-    own.step(*r, static_cast<cudaStream_t>(stream));
+    checkStep(o, r);
+    o->own.step(*r, static_cast<cudaStream_t>(stream));
+  });
+}
+
+lo_cuda_status lo_cuda_step_host(lo_cuda_optimizer* o, const lo_cuda_step_request* r, lo_cuda_step_report* report) {
+  return guarded([&] {
+    checkStep(o, r);
+    const lo_cuda_step_report own = o->own.stepHost(*r);
+    if (report != nullptr) *report = own;
   });
 }
 
@@ -198,11 +211,26 @@ lo_cuda_status lo_cuda_has_position(lo_cuda_optimizer* o, int handle, int* out) 
   return guarded([&] { *out = optimizerWith(o, handle).hasPosition(handle) ? 1 : 0; });
 }
 
+lo_cuda_status lo_cuda_export_position(lo_cuda_optimizer* o, int handle, float* out) {
+  return guarded([&] {
+    auto& own = optimizerWith(o, handle);
+    require(own.hasPosition(handle), "position: the state holds none");
+    own.exportPosition(handle, out);
+  });
+}
+
 lo_cuda_status lo_cuda_reset_position(lo_cuda_optimizer* o, int handle) {
   return guarded([&] { optimizerWith(o, handle).resetPosition(handle); });
 }
 
 uint64_t lo_cuda_bytes(const lo_cuda_optimizer* o) { return o == nullptr ? 0 : o->own.bytes(); }
+
+lo_cuda_status lo_cuda_use_device(int device) {
+  return guarded([&] {
+    requireDevice(device);
+    check(cudaSetDevice(device), "choosing the device");
+  });
+}
 
 lo_cuda_status lo_cuda_allocate(size_t bytes, void** out) {
   return guarded([&] {

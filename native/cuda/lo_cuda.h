@@ -20,14 +20,15 @@ extern "C" {
 #endif
 
 /* Changes whenever a structure or the meaning of a function does. */
-#define LO_CUDA_ABI 1
+#define LO_CUDA_ABI 2
 
 typedef enum lo_cuda_status {
   LO_CUDA_OK = 0,
   LO_CUDA_UNAVAILABLE = 1,   /* no driver, no device, or none that this library has code for */
   LO_CUDA_INVALID = 2,       /* an argument */
   LO_CUDA_OUT_OF_MEMORY = 3, /* of the device or of the host; the optimizer is as it was before the call */
-  LO_CUDA_FAILED = 4         /* anything else that CUDA reports; the device's context may be lost */
+  LO_CUDA_FAILED = 4,        /* anything else that CUDA reports */
+  LO_CUDA_LOST = 5           /* the device's context: every later call of this process fails, and what was on the device is gone */
 } lo_cuda_status;
 
 typedef struct lo_cuda_optimizer lo_cuda_optimizer;
@@ -82,8 +83,8 @@ typedef struct lo_cuda_state {
 typedef struct lo_cuda_step_request {
   size_t count;
   const int* tensors;            /* handles, none twice */
-  const float* const* gradients; /* on the device; host array of [count] */
-  float* const* parameters;      /* on the device, updated in place; null: the state advances alone */
+  const float* const* gradients; /* on the device (lo_cuda_step_host: on the host); host array of [count] */
+  float* const* parameters;      /* as gradients, updated in place; null: the state advances alone */
   double clip_norm;              /* infinity: no clipping */
   double multiplier, weight_decay;
   uint64_t iteration; /* steps done before: what state in 16 bits is rounded by is drawn from it */
@@ -116,6 +117,14 @@ LO_CUDA_API lo_cuda_status lo_cuda_remove_tensor(lo_cuda_optimizer* optimizer, i
  * parameters as the one before allocate and upload nothing. All steps of an optimizer are to be in one stream, or ordered by
  * the caller. */
 LO_CUDA_API lo_cuda_status lo_cuda_step(lo_cuda_optimizer* optimizer, const lo_cuda_step_request* request, void* stream);
+/* The same step with gradients and parameters in memory of the host, which may be pageable; returns when the parameters are
+ * there again. Chunks of both pass through pinned buffers and are copied while other chunks are computed; a tensor's place on
+ * the device is the optimizer's, 8 bytes per coordinate. The bits are those of lo_cuda_step. Steps of the same tensors as the
+ * one before allocate nothing. `report` may be null.
+ * LO_CUDA_OUT_OF_MEMORY and LO_CUDA_INVALID: nothing has changed. LO_CUDA_FAILED and LO_CUDA_LOST: any number of parameters may
+ * have been written, each wholly; the optimizer's state is undefined. */
+LO_CUDA_API lo_cuda_status lo_cuda_step_host(lo_cuda_optimizer* optimizer, const lo_cuda_step_request* request,
+                                             lo_cuda_step_report* report);
 /* Of the last step; waits for it. */
 LO_CUDA_API lo_cuda_status lo_cuda_report(lo_cuda_optimizer* optimizer, lo_cuda_step_report* out);
 
@@ -126,11 +135,14 @@ LO_CUDA_API lo_cuda_status lo_cuda_export_global(lo_cuda_optimizer* optimizer, f
 LO_CUDA_API lo_cuda_status lo_cuda_import_global(lo_cuda_optimizer* optimizer, const float* in);
 /* With attention: 1 if the state holds θ. After a reset θ is taken from the parameters at the next step. */
 LO_CUDA_API lo_cuda_status lo_cuda_has_position(lo_cuda_optimizer* optimizer, int handle, int* out);
+/* θ, [length]; LO_CUDA_INVALID where the state holds none. */
+LO_CUDA_API lo_cuda_status lo_cuda_export_position(lo_cuda_optimizer* optimizer, int handle, float* out);
 LO_CUDA_API lo_cuda_status lo_cuda_reset_position(lo_cuda_optimizer* optimizer, int handle);
 /* Bytes of device memory that the optimizer holds. */
 LO_CUDA_API uint64_t lo_cuda_bytes(const lo_cuda_optimizer* optimizer);
 
 /* Device memory for callers that have no other CUDA library, in the current device. The copies wait for `stream`. */
+LO_CUDA_API lo_cuda_status lo_cuda_use_device(int device); /* makes it the current one of this thread */
 LO_CUDA_API lo_cuda_status lo_cuda_allocate(size_t bytes, void** out);
 LO_CUDA_API lo_cuda_status lo_cuda_free(void* memory);
 LO_CUDA_API lo_cuda_status lo_cuda_upload(void* device, const void* host, size_t bytes, void* stream);

@@ -81,13 +81,13 @@ TEST("CUDA: an exported state, imported into another optimizer, goes on with the
     }
     require(lo_cuda_import_global(other.optimizer, one.globalState().data()));
     other.iteration = one.iteration;
-    CHECK_SAME_BITS(everything(other), everything(one));
+    CHECK_SAME_BITS(other.everything(), one.everything());
     for (int step = 0; step < 2; ++step) {
       const auto gradients = gradientsFor(c, random);
       one.step(gradients, c.options);
       other.step(gradients, c.options);
     }
-    CHECK_SAME_BITS(everything(other), everything(one));
+    CHECK_SAME_BITS(other.everything(), one.everything());
   }
 }
 

@@ -203,16 +203,4 @@ inline void compareAll(const std::vector<Case>& cases) {
   }
 }
 
-inline std::vector<float> everything(DeviceRun& run) {
-  std::vector<float> all = run.globalState();
-  const auto add = [&](const std::vector<float>& v) { all.insert(all.end(), v.begin(), v.end()); };
-  for (std::size_t t = 0; t < run.lengths.size(); ++t) {
-    const State<float> s = run.state(t);
-    for (const auto* part : {&s.hidden, &s.momentum, &s.scale, &s.logRate, &s.position}) add(*part);
-    add(run.tensorState(t));
-    add(run.parameters[t].get());
-  }
-  return all;
-}
-
 }  // namespace lo::test

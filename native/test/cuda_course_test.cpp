@@ -11,7 +11,7 @@ std::vector<float> resultOf(const Case& c, int steps) {
   DeviceRun run(randomWeights(c.config, 301), levelsFor(c, 302), c.lengths, c.stateBits);
   Random random(303);
   for (int i = 0; i < steps; ++i) run.step(gradientsFor(c, random), c.options);
-  return everything(run);
+  return run.everything();
 }
 
 std::vector<Case> smallCases() {

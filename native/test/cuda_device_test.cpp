@@ -75,7 +75,7 @@ TEST("CUDA device: the same bits in the default stream and in another") {
       other.step(g, c.options);
       stream.wait();  // the next gradients are copied in the default stream
     }
-    CHECK_SAME_BITS(everything(other), everything(one));
+    CHECK_SAME_BITS(other.everything(), one.everything());
   }
 }
 
@@ -106,7 +106,7 @@ TEST("CUDA device: optimizers with other weights run beside one another") {
       require(lo_cuda_step(run.optimizer, &request, together ? streams[k].get() : nullptr));
     }
     for (Stream& s : streams) s.wait();
-    for (const auto& run : runs) results.push_back(everything(*run));
+    for (const auto& run : runs) results.push_back(run->everything());
   }
   CHECK_SAME_BITS(results[2], results[0]);
   CHECK_SAME_BITS(results[3], results[1]);
@@ -183,7 +183,7 @@ TEST("CUDA device: without memory the call says so, and the optimizer goes on as
     const auto g = gradientsFor(c, random);
     run.step(g, c.options);
     undisturbed.step(g, c.options);
-    CHECK_SAME_BITS(everything(run), everything(undisturbed));
+    CHECK_SAME_BITS(run.everything(), undisturbed.everything());
   };
   more();
   int handle = -1, another = -1;

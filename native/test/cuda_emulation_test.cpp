@@ -99,4 +99,79 @@ TEST("CUDA emulation: without memory the call says so and leaves the optimizer a
   CHECK_EQUAL(run.report().skipped, std::uint64_t{1});
 }
 
+TEST("CUDA emulation: a step from the host waits for whatever it needs: the same bits when all work is done as late as possible") {
+  const Model model(makeConfig(10, 4, kPaperInputs | kAttention));
+  // More chunks than there are buffers for, both ways; and so few that no buffer is waited for.
+  const std::vector<std::vector<std::size_t>> sizes = {{20000, 3, 4096, 100, 30000}, {5000, 3}};
+  for (const double clipNorm : {static_cast<double>(INFINITY), 1e-3}) {
+    for (const std::vector<std::size_t>& lengths : sizes) {
+      StepOptions options;
+      options.clipNorm = clipNorm;
+      std::vector<std::vector<float>> results;
+      for (const bool late : {false, true}) {
+        DeviceRun run(model.cell, model.levels, lengths);
+        Random random(95);
+        emulation::deferred = late;
+        for (int step = 0; step < 2; ++step) {
+          std::vector<std::vector<float>> g;
+          for (const std::size_t n : lengths) g.push_back(randomGradient(n, random));
+          run.stepHost(g, options);
+        }
+        results.push_back(run.everything());
+        emulation::deferred = false;
+      }
+      CHECK_SAME_BITS(results[1], results[0]);
+    }
+  }
+}
+
+TEST("CUDA emulation: a step from the host like the one before allocates nothing, and one without memory changes nothing") {
+  const Model model(presetConfig());
+  DeviceRun run(model.cell, model.levels, {6000, 7, 100});
+  Random random(96);
+  std::vector<std::vector<float>> g, p;
+  std::vector<const float*> from;
+  std::vector<float*> to;
+  for (const std::size_t n : run.lengths) {
+    g.push_back(randomGradient(n, random));
+    p.push_back(randomGradient(n, random));
+  }
+  for (std::size_t t = 0; t < 3; ++t) {
+    from.push_back(g[t].data());
+    to.push_back(p[t].data());
+  }
+  lo_cuda_step_request request{3, run.handles.data(), from.data(), to.data(), INFINITY, 1, 0, 0};
+  const auto before = run.everything();
+  const auto parameters = p;
+  // Enough for the tables, not for the gradients and parameters.
+  emulation::memoryLeft = 40000;
+  CHECK_EQUAL(lo_cuda_step_host(run.optimizer, &request, nullptr), LO_CUDA_OUT_OF_MEMORY);
+  emulation::memoryLeft = static_cast<std::size_t>(-1);
+  CHECK_SAME_BITS(run.everything(), before);
+  for (std::size_t t = 0; t < 3; ++t) CHECK_SAME_BITS(p[t], parameters[t]);
+  const std::uint64_t bytes = lo_cuda_bytes(run.optimizer);
+  require(lo_cuda_step_host(run.optimizer, &request, nullptr));
+  CHECK(lo_cuda_bytes(run.optimizer) > bytes);
+  CHECK(p[0] != parameters[0]);
+  const std::size_t allocations = emulation::allocations;
+  for (request.iteration = 1; request.iteration < 4; ++request.iteration) require(lo_cuda_step_host(run.optimizer, &request, nullptr));
+  CHECK_EQUAL(emulation::allocations, allocations);
+}
+
+TEST("CUDA emulation: a lost device says so at every call") {
+  const Model model(presetConfig());
+  DeviceRun run(model.cell, model.levels, {6000, 7});
+  Random random(97);
+  const std::vector<std::vector<float>> g = {randomGradient(6000, random), randomGradient(7, random)};
+  std::vector<std::vector<float>> p = {std::vector<float>(6000), std::vector<float>(7)};
+  const float* const from[] = {g[0].data(), g[1].data()};
+  float* const to[] = {p[0].data(), p[1].data()};
+  const lo_cuda_step_request request{2, run.handles.data(), from, to, INFINITY, 1, 0, 0};
+  emulation::lost = true;
+  CHECK_EQUAL(lo_cuda_step_host(run.optimizer, &request, nullptr), LO_CUDA_LOST);
+  CHECK(std::string(lo_cuda_last_error()).find("illegal memory access") != std::string::npos);
+  CHECK_EQUAL(lo_cuda_remove_tensor(run.optimizer, run.handles[0]), LO_CUDA_LOST);
+  emulation::lost = false;
+}
+
 }  // namespace lo::test

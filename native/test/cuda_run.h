@@ -106,6 +106,23 @@ class DeviceRun {
                                        options.clipNorm, options.multiplier, options.weightDecay, iteration++};
     require(lo_cuda_step(optimizer, &request, stream));
   }
+  // The same step with everything on the host; its parameters are then those of the device too.
+  lo_cuda_step_report stepHost(const std::vector<std::vector<float>>& g, const StepOptions& options) {
+    std::vector<std::vector<float>> own;
+    std::vector<const float*> from;
+    std::vector<float*> to;
+    for (std::size_t t = 0; t < lengths.size(); ++t) {
+      own.push_back(parameters[t].get());
+      from.push_back(g[t].data());
+    }
+    for (auto& p : own) to.push_back(p.data());
+    const lo_cuda_step_request request{handles.size(),   handles.data(),      from.data(),         to.data(),
+                                       options.clipNorm, options.multiplier, options.weightDecay, iteration++};
+    lo_cuda_step_report r = {};
+    require(lo_cuda_step_host(optimizer, &request, &r));
+    for (std::size_t t = 0; t < lengths.size(); ++t) parameters[t].set(own[t]);
+    return r;
+  }
   lo_cuda_step_report report() {
     lo_cuda_step_report r = {};
     require(lo_cuda_report(optimizer, &r));
@@ -141,6 +158,19 @@ class DeviceRun {
   void setState(std::size_t t, State<float> s, std::vector<float> level) {
     const lo_cuda_state view = viewOf(s, level.empty() ? nullptr : level.data());
     require(lo_cuda_import_tensor(optimizer, handles[t], &view));
+  }
+
+  // State, parameters and the global state, one after the other.
+  std::vector<float> everything() {
+    std::vector<float> all = globalState();
+    const auto add = [&](const std::vector<float>& v) { all.insert(all.end(), v.begin(), v.end()); };
+    for (std::size_t t = 0; t < lengths.size(); ++t) {
+      const State<float> s = state(t);
+      for (const auto* part : {&s.hidden, &s.momentum, &s.scale, &s.logRate, &s.position}) add(*part);
+      add(tensorState(t));
+      add(parameters[t].get());
+    }
+    return all;
   }
 
   static lo_cuda_state viewOf(State<float>& s, float* level) {

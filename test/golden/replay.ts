@@ -1,5 +1,6 @@
 import type { FloatArray, Precision } from '../../bindings/types';
 import { Engine } from '../../lib/optimizer/engine';
+import type { EngineOptions } from '../../lib/optimizer/engine';
 import { goldenWeights } from './files';
 import type { Golden, MetaGradient, Trajectory } from './files';
 
@@ -55,8 +56,9 @@ class Replay {
   constructor(
     data: Trajectory | MetaGradient,
     private readonly precision: Precision,
+    options: EngineOptions,
   ) {
-    this.engine = new Engine(goldenWeights(data), { precision, threads: 2 });
+    this.engine = new Engine(goldenWeights(data), { precision, threads: 2, ...options });
     this.parameters = data.tensors.map((t) => this.array(t.initial));
     this.handles = data.tensors.map((t) =>
       this.engine.addTensor(t.initial.length, this.array(t.initialLogLearningRate)),
@@ -80,8 +82,8 @@ class Replay {
   }
 }
 
-function replayTrajectory(data: Trajectory, precision: Precision): Deviation[] {
-  const replay = new Replay(data, precision);
+function replayTrajectory(data: Trajectory, precision: Precision, options: EngineOptions): Deviation[] {
+  const replay = new Replay(data, precision, options);
   const deviations = new Deviations();
   data.steps.forEach((step, s) => {
     replay.step(step.gradients);
@@ -105,8 +107,8 @@ function replayTrajectory(data: Trajectory, precision: Precision): Deviation[] {
   return deviations.list();
 }
 
-function replayMetaGradient(data: MetaGradient, precision: Precision): Deviation[] {
-  const replay = new Replay(data, precision);
+function replayMetaGradient(data: MetaGradient, precision: Precision, options: EngineOptions): Deviation[] {
+  const replay = new Replay(data, precision, options);
   const deviations = new Deviations();
   const residuals = (point: FloatArray, i: number): Float64Array => {
     const { W, y } = data.tensors[i];
@@ -135,8 +137,8 @@ function replayMetaGradient(data: MetaGradient, precision: Precision): Deviation
 }
 
 /** Runs a golden file's trajectory through the optimizer and compares every recorded quantity after every step. */
-export function replay(golden: Golden, precision: Precision): Deviation[] {
+export function replay(golden: Golden, precision: Precision, options: EngineOptions = {}): Deviation[] {
   return golden.kind === 'trajectory'
-    ? replayTrajectory(golden.data, precision)
-    : replayMetaGradient(golden.data, precision);
+    ? replayTrajectory(golden.data, precision, options)
+    : replayMetaGradient(golden.data, precision, options);
 }

@@ -46,7 +46,7 @@ describe('createOptimizer refuses', () => {
     [
       { learningRate: 0.1 },
       RangeError,
-      /^options\.learningRate: unknown option; known: preset, weights, initialLearningRate, warmupSteps, annealAfter, learningRateMultiplier, weightDecay, clipNorm, threads, stateBits$/,
+      /^options\.learningRate: unknown option; known: preset, weights, initialLearningRate, warmupSteps, annealAfter, learningRateMultiplier, weightDecay, clipNorm, threads, stateBits, device, deviceIndex$/,
     ],
     [
       { preset: 'prototype', weights: loadWeights('prototype') },
@@ -77,6 +77,8 @@ describe('options', () => {
       clipNorm: Infinity,
       threads: 0,
       stateBits: 32,
+      device: 'cpu',
+      deviceIndex: 0,
     });
   });
 

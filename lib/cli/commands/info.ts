@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { columns } from '../../experiments/table';
+import type { CudaInfo } from '../../optimizer/cudaLibrary';
 import { info } from '../../optimizer/info';
 import type { Context } from '../context';
 import { printJson, printLine, tableText } from '../output';
@@ -9,6 +10,11 @@ Examples:
   $ learned-optimizer info
   $ learned-optimizer info --json | jq .isa
 `;
+
+function cudaText({ available, reason, library, devices }: CudaInfo): string {
+  if (!available) return `not available: ${reason}`;
+  return `${devices.map(({ index, name }) => `${index}: ${name}`).join(', ')} (by ${library})`;
+}
 
 export function addInfoCommand(program: Command, { streams }: Context): void {
   program
@@ -26,7 +32,7 @@ export function addInfoCommand(program: Command, { streams }: Context): void {
         ['version', facts.version],
         ['instruction set', `${facts.isa} (available: ${facts.isaAvailable.join(', ')})`],
         ['threads', String(facts.threads)],
-        ['CUDA', facts.cuda.available ? 'available' : `not available: ${facts.cuda.reason}`],
+        ['CUDA', cudaText(facts.cuda)],
         ['build', facts.build],
         ['presets', facts.presets.join(', ')],
         ['Node', `${process.version}, ${process.platform} ${process.arch}`],

@@ -1,7 +1,8 @@
 // Stands for CUDA where kernels are compiled as plain C++: the words of the language, and the part of the runtime that this
 // library uses, over host memory. The threads of a block are fibers that change places at __syncthreads and at shuffles, so
 // that what one block computes is what a device would compute, whatever the order its threads run in. Blocks run one after
-// the other. For tests; nothing here is fast.
+// the other. What is put into a stream is done at once or, when work is deferred, as late as what the host waits for allows,
+// so that a missing wait shows in the result. For tests; nothing here is fast.
 #pragma once
 
 #include <cmath>
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 
 #define __global__
 #define __device__
@@ -32,12 +34,40 @@ extern std::size_t memoryLeft;
 // Allocations, and copies to and from the device, since the start.
 extern std::size_t allocations, copies;
 extern std::size_t launches;
+// How many devices there are, and the current one.
+extern int devices, device;
+// Takes from the environment what is set there (settings.cpp): the tests of Node have no other way in.
+void readSettings();
 
-void launchBlocks(std::size_t grid, unsigned threads, void (*body)(const void*), const void* context);
+void launchBlocks(std::size_t grid, unsigned threads, const std::function<void()>& body);
+
+// ---- streams (streams.cpp) ----
+
+// Whether work waits until the host waits for it.
+extern bool deferred;
+// Every call fails, as with a context that is lost.
+extern bool lost;
+
+struct Event;
+void put(void* stream, std::function<void()> work);
+void drain(void* stream);
+void drainAll();
+Event* createEvent();
+void destroyEvent(Event* event);
+void recordEvent(Event* event, void* stream);
+bool isReached(const Event* event);
+void reach(Event* event);
+void waitInStream(void* stream, Event* event);
+void* createStream();
+void destroyStream(void* stream);
+void* allocateHost(std::size_t bytes);
+void freeHost(void* p);
+void copy(void* to, const void* from, std::size_t bytes, bool toDevice, void* stream);
+
 // Calls body() once for every thread.
 template <class Body>
-void launch(std::size_t grid, unsigned threads, void* /* stream */, const Body& body) {
-  launchBlocks(grid, threads, [](const void* p) { (*static_cast<const Body*>(p))(); }, &body);
+void launch(std::size_t grid, unsigned threads, void* stream, const Body& body) {
+  put(stream, [=] { launchBlocks(grid, threads, body); });
 }
 
 void meetBlock();
@@ -62,11 +92,17 @@ inline float __shfl_xor_sync(unsigned, float value, int mask) {
 
 // ---- the runtime ----
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorNoDevice = 100 };
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorNoDevice = 100,
+  cudaErrorNotReady = 600,
+  cudaErrorIllegalAddress = 700
+};
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 using cudaStream_t = void*;
-using cudaEvent_t = void*;
-constexpr unsigned cudaEventDisableTiming = 2;
+using cudaEvent_t = ::lo::emulation::Event*;
+constexpr unsigned cudaEventDisableTiming = 2, cudaStreamNonBlocking = 1;
 struct cudaDeviceProp {
   char name[256];
   int major, minor, multiProcessorCount;
@@ -74,44 +110,100 @@ struct cudaDeviceProp {
 };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount };
 
-inline const char* cudaGetErrorString(cudaError_t e) {
-  return e == cudaErrorMemoryAllocation ? "out of memory" : "error of the emulation";
+namespace lo::emulation {
+
+inline cudaError_t status() { return lost ? cudaErrorIllegalAddress : cudaSuccess; }
+// What is done unless the device is lost.
+template <class Body>
+cudaError_t done(Body&& body) {
+  if (!lost) body();
+  return status();
 }
-inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+
+}  // namespace lo::emulation
+
+inline const char* cudaGetErrorString(cudaError_t e) {
+  if (e == cudaErrorMemoryAllocation) return "out of memory";
+  if (e == cudaErrorNoDevice) return "no CUDA-capable device is detected";
+  return e == cudaErrorIllegalAddress ? "an illegal memory access was encountered" : "error of the emulation";
+}
+inline cudaError_t cudaGetLastError() { return lo::emulation::status(); }
 inline cudaError_t cudaMalloc(void** p, std::size_t bytes) {
+  if (lo::emulation::lost) return cudaErrorIllegalAddress;
   if (bytes > lo::emulation::memoryLeft) return cudaErrorMemoryAllocation;
   *p = std::malloc(bytes);
   ++lo::emulation::allocations;
   return *p == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 inline cudaError_t cudaFree(void* p) {
-  std::free(p);
-  return cudaSuccess;
+  return lo::emulation::done([=] {
+    lo::emulation::drainAll();
+    std::free(p);
+  });
 }
-inline cudaError_t cudaMallocHost(void** p, std::size_t bytes) { return cudaMalloc(p, bytes); }
-inline cudaError_t cudaFreeHost(void* p) { return cudaFree(p); }
-inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  ++lo::emulation::copies;
-  if (bytes != 0) std::memcpy(to, from, bytes);
-  return cudaSuccess;
+inline cudaError_t cudaMallocHost(void** p, std::size_t bytes) {
+  if (lo::emulation::lost) return cudaErrorIllegalAddress;
+  if (bytes > lo::emulation::memoryLeft) return cudaErrorMemoryAllocation;
+  *p = lo::emulation::allocateHost(bytes);
+  ++lo::emulation::allocations;
+  return *p == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+inline cudaError_t cudaFreeHost(void* p) {
+  lo::emulation::drainAll();
+  lo::emulation::freeHost(p);
+  return lo::emulation::status();
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  return lo::emulation::done([=] { lo::emulation::copy(to, from, bytes, kind == cudaMemcpyHostToDevice, stream); });
+}
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) {
+  *s = lo::emulation::createStream();
+  return lo::emulation::status();
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t s) {
+  lo::emulation::destroyStream(s);
+  return lo::emulation::status();
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t s) {
+  return lo::emulation::done([=] { lo::emulation::drain(s); });
+}
+inline cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
+  return lo::emulation::done([=] { lo::emulation::waitInStream(s, e); });
+}
+inline cudaError_t cudaDeviceSynchronize() {
+  return lo::emulation::done([] { lo::emulation::drainAll(); });
+}
 inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) {
-  *e = nullptr;
-  return cudaSuccess;
+  *e = lo::emulation::createEvent();
+  return lo::emulation::status();
 }
-inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
-inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+inline cudaError_t cudaEventDestroy(cudaEvent_t e) {
+  lo::emulation::destroyEvent(e);
+  return lo::emulation::status();
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
+  return lo::emulation::done([=] { lo::emulation::recordEvent(e, s); });
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t e) {
+  return lo::emulation::done([=] { lo::emulation::reach(e); });
+}
+inline cudaError_t cudaEventQuery(cudaEvent_t e) {
+  if (lo::emulation::lost) return cudaErrorIllegalAddress;
+  return lo::emulation::isReached(e) ? cudaSuccess : cudaErrorNotReady;
+}
+inline cudaError_t cudaSetDevice(int d) {
+  lo::emulation::readSettings();
+  lo::emulation::device = d;
+  return lo::emulation::status();
+}
 inline cudaError_t cudaGetDevice(int* d) {
-  *d = 0;
+  *d = lo::emulation::device;
   return cudaSuccess;
 }
 inline cudaError_t cudaGetDeviceCount(int* n) {
-  *n = 1;
-  return cudaSuccess;
+  lo::emulation::readSettings();
+  *n = lo::emulation::devices;
+  return *n == 0 ? cudaErrorNoDevice : cudaSuccess;
 }
 inline cudaError_t cudaDriverGetVersion(int* v) {
   *v = 0;
@@ -123,20 +215,20 @@ inline cudaError_t cudaRuntimeGetVersion(int* v) {
 }
 inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   *free = *total = lo::emulation::memoryLeft;
-  return cudaSuccess;
+  return lo::emulation::status();
 }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
   std::memset(p, 0, sizeof *p);
   std::strcpy(p->name, "emulation");
-  return cudaSuccess;
+  return lo::emulation::status();
 }
 // Few, so that a block works through several segments.
 inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
   *value = 1;
-  return cudaSuccess;
+  return lo::emulation::status();
 }
 template <class Kernel>
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, Kernel, int, std::size_t) {
   *blocks = 3;
-  return cudaSuccess;
+  return lo::emulation::status();
 }

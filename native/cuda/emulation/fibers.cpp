@@ -1,11 +1,14 @@
-// The fibers of emulation.h, over ucontext.
+// The fibers of emulation.h. They begin by ucontext and then change places by jumps, since swapcontext also saves the mask of
+// signals, a system call that takes longer than all else here; under the address sanitizer, which follows no such jumps, by
+// swapcontext. A fiber lives on and runs one thread of one block after the other.
+#undef _FORTIFY_SOURCE  // its longjmp refuses other stacks
 #include "emulation.h"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cstdio>
 #include <memory>
-#include <vector>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -21,9 +24,6 @@
 namespace lo::emulation {
 
 Index threadIndex, blockIndex, gridSize, blockSize;
-Order order = Order::ascending;
-std::size_t memoryLeft = static_cast<std::size_t>(-1);
-std::size_t allocations = 0, copies = 0, launches = 0;
 
 namespace {
 
@@ -34,66 +34,70 @@ enum class State { ready, atBlock, atWarp, done };
 
 struct Fiber {
   ucontext_t context;
-  std::unique_ptr<char[]> stack;
+  jmp_buf place;
+  std::unique_ptr<char[]> stack;  // null until it first runs
   void* fakeStack = nullptr;
   State state = State::done;
   std::uint32_t word = 0;  // handed over at a shuffle
 };
 
 Fiber fibers[kMaxThreads];
-ucontext_t scheduler;
 unsigned running = 0;
-void (*blockBody)(const void*) = nullptr;
-const void* blockContext = nullptr;
+const std::function<void()>* blockBody = nullptr;
 #if defined(LO_ASAN)
+ucontext_t scheduler;
 const void* schedulerStack = nullptr;
 std::size_t schedulerStackSize = 0;
+#else
+jmp_buf schedulerPlace;
 #endif
 
 void toScheduler(State state) {
   Fiber& f = fibers[running];
   f.state = state;
 #if defined(LO_ASAN)
-  __sanitizer_start_switch_fiber(state == State::done ? nullptr : &f.fakeStack, schedulerStack, schedulerStackSize);
-#endif
+  __sanitizer_start_switch_fiber(&f.fakeStack, schedulerStack, schedulerStackSize);
   swapcontext(&f.context, &scheduler);
-#if defined(LO_ASAN)
   __sanitizer_finish_switch_fiber(f.fakeStack, &schedulerStack, &schedulerStackSize);
+#else
+  if (_setjmp(f.place) == 0) _longjmp(schedulerPlace, 1);
 #endif
 }
 
-void entry() {
+[[noreturn]] void entry() {
 #if defined(LO_ASAN)
   __sanitizer_finish_switch_fiber(nullptr, &schedulerStack, &schedulerStackSize);
 #endif
-  blockBody(blockContext);
-  toScheduler(State::done);
+  for (;;) {
+    (*blockBody)();
+    toScheduler(State::done);
+  }
 }
 
 void resume(unsigned i) {
   Fiber& f = fibers[i];
   running = i;
   threadIndex.x = i;
+  const bool fresh = f.stack == nullptr;
+  if (fresh) {
+    f.stack = std::make_unique<char[]>(kStack);
+    getcontext(&f.context);
+    f.context.uc_stack.ss_sp = f.stack.get();
+    f.context.uc_stack.ss_size = kStack;
+    f.context.uc_link = nullptr;
+    makecontext(&f.context, entry, 0);
+  }
 #if defined(LO_ASAN)
   void* fakeStack = nullptr;
   __sanitizer_start_switch_fiber(&fakeStack, f.stack.get(), kStack);
-#endif
   swapcontext(&scheduler, &f.context);
-#if defined(LO_ASAN)
   __sanitizer_finish_switch_fiber(fakeStack, nullptr, nullptr);
+#else
+  if (_setjmp(schedulerPlace) == 0) {
+    if (fresh) setcontext(&f.context);
+    _longjmp(f.place, 1);
+  }
 #endif
-}
-
-void start(unsigned i) {
-  Fiber& f = fibers[i];
-  if (f.stack == nullptr) f.stack = std::make_unique<char[]>(kStack);
-  getcontext(&f.context);
-  f.context.uc_stack.ss_sp = f.stack.get();
-  f.context.uc_stack.ss_size = kStack;
-  f.context.uc_link = nullptr;
-  f.fakeStack = nullptr;
-  f.state = State::ready;
-  makecontext(&f.context, entry, 0);
 }
 
 unsigned inOrder(unsigned i, unsigned threads) {
@@ -128,7 +132,7 @@ bool release(unsigned first, unsigned end, State state) {
 }
 
 void runBlock(unsigned threads) {
-  for (unsigned i = 0; i < threads; ++i) start(i);
+  for (unsigned i = 0; i < threads; ++i) fibers[i].state = State::ready;
   for (;;) {
     unsigned done = 0;
     for (unsigned k = 0; k < threads; ++k) {
@@ -146,10 +150,9 @@ void runBlock(unsigned threads) {
 
 }  // namespace
 
-void launchBlocks(std::size_t grid, unsigned threads, void (*body)(const void*), const void* context) {
+void launchBlocks(std::size_t grid, unsigned threads, const std::function<void()>& body) {
   ++launches;
-  blockBody = body;
-  blockContext = context;
+  blockBody = &body;
   gridSize = {static_cast<unsigned>(grid), 1, 1};
   blockSize = {threads, 1, 1};
   for (std::size_t b = 0; b < grid; ++b) {

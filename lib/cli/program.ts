@@ -7,6 +7,7 @@ import { addInfoCommand } from './commands/info';
 import { addLandscapesCommand } from './commands/landscapes';
 import { addMetaTrainCommand } from './commands/metaTrain';
 import { addPresetsCommand } from './commands/presets';
+import { addWorkerCommand } from './commands/worker';
 import type { Context } from './context';
 
 const HELP = `
@@ -50,6 +51,7 @@ export function createProgram(context: Context): Command {
   addInfoCommand(program, context);
   addPresetsCommand(program, context);
   addMetaTrainCommand(program, context);
+  addWorkerCommand(program, context);
   return program;
 }
 

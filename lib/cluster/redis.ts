@@ -7,6 +7,9 @@ export const DEFAULT_NAME = 'learned-optimizer';
 /** Seconds that a first connection may take. */
 const CONNECT_SECONDS = 10;
 
+/** A connection from which no reply has come for so long counts as lost. */
+const SILENCE_SECONDS = 30;
+
 type BullMq = typeof import('bullmq');
 
 export type Say = (text: string) => void;
@@ -63,6 +66,8 @@ export class RedisAccess {
   connect(): Redis {
     const redis = new this.IoRedis(this.address.url, {
       maxRetriesPerRequest: null,
+      // A network that swallows packets says nothing; blocking commands wait for ten seconds at most.
+      socketTimeout: 1000 * SILENCE_SECONDS,
       retryStrategy: (times: number) => Math.min(100 * times, 2000),
     });
     // Without a listener an error would end the process.

@@ -43,11 +43,19 @@ export interface WorkerCounts {
   failed: number;
   /** Seconds in computations. */
   busySeconds: number;
+  /** Of payloads, to Redis and from it. */
+  bytesSent: number;
+  bytesReceived: number;
 }
+
+export const NO_COUNTS: WorkerCounts = {
+  ...{ parts: 0, refused: 0, missing: 0, failed: 0, busySeconds: 0 },
+  ...{ bytesSent: 0, bytesReceived: 0 },
+};
 
 /** Computes the parts of any coordinator with the same engine, one at a time. */
 export class ClusterWorker {
-  readonly counts: WorkerCounts = { parts: 0, refused: 0, missing: 0, failed: 0, busySeconds: 0 };
+  readonly counts: WorkerCounts = { ...NO_COUNTS };
   private readonly versions = new Map<string, Float64Array>();
   private readonly blobs: BlobStore;
   private worker!: Worker<PartJob, PartReply>;
@@ -186,6 +194,9 @@ export class ClusterWorker {
     } catch (error) {
       this.counts.failed++;
       throw error;
+    } finally {
+      this.counts.bytesSent = this.blobs.sent;
+      this.counts.bytesReceived = this.blobs.received;
     }
   }
 

@@ -105,9 +105,14 @@ async function keepProcess(
   return counts;
 }
 
-function total(counts: readonly WorkerCounts[]): WorkerCounts {
-  const sum = { parts: 0, refused: 0, missing: 0, failed: 0, busySeconds: 0 };
-  for (const one of counts) for (const name of Object.keys(sum) as (keyof WorkerCounts)[]) sum[name] += one[name];
+/** Sums, over all processes. */
+function total(counts: readonly WorkerCounts[]): Partial<WorkerCounts> {
+  const sum: Partial<WorkerCounts> = {};
+  for (const one of counts) {
+    for (const [name, value] of Object.entries(one) as [keyof WorkerCounts, number][]) {
+      sum[name] = (sum[name] ?? 0) + value;
+    }
+  }
   return sum;
 }
 
@@ -129,7 +134,7 @@ async function workerCommand(options: WorkerCommandOptions, context: Context): P
   process.send?.(counts);
   process.disconnect?.();
   if (options.json) return printJson(context.streams, counts);
-  const { parts, refused, missing, failed, busySeconds } = counts;
+  const { parts = 0, refused = 0, missing = 0, failed = 0, busySeconds = 0 } = counts;
   printLine(
     context.streams,
     `parts  ${parts} in ${busySeconds.toFixed(1)} s of computation; refused ${refused}, without their payloads ${missing}, failed ${failed}`,

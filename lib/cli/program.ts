@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { info } from '../optimizer/info';
+import { addClusterStatusCommand } from './commands/clusterStatus';
 import { addDemoCommand } from './commands/demo';
 import { addEvaluateCommand } from './commands/evaluate';
 import { addExperimentCommand } from './commands/experiment';
@@ -52,6 +53,7 @@ export function createProgram(context: Context): Command {
   addPresetsCommand(program, context);
   addMetaTrainCommand(program, context);
   addWorkerCommand(program, context);
+  addClusterStatusCommand(program, context);
   return program;
 }
 

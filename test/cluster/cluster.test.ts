@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parseAddress } from '../../lib/cluster/address';
+import { clusterStatus } from '../../lib/cluster/status';
+import type { ClusterStatus } from '../../lib/cluster/status';
 import { metaTrain } from '../../lib/meta/trainer';
 import { start } from '../cli/run';
 import { describeWithRedis, RedisServer } from './redisServer';
@@ -18,7 +21,14 @@ describeWithRedis('a cluster', { timeout: 120_000 }, () => {
     const workers = [1, 2].map(() =>
       start('lib/cli/main.ts', ['worker', '--processes', '1', '--json'], { LEARNED_OPTIMIZER_CLUSTER: server.url }),
     );
-    const { average, counts, dropped } = await runOnCluster(server.url, SHORT);
+    let status: ClusterStatus | undefined;
+    const { average, counts, dropped } = await runOnCluster(server.url, SHORT, {
+      onIteration: async (iteration) => {
+        if (iteration === 3) status = await clusterStatus(parseAddress(server.url, 'test'));
+      },
+    });
+    expect(status!.members.map(({ role }) => role).sort()).toEqual(['coordinator', 'worker', 'worker']);
+    expect(status!.queues).toMatchObject([{ waiting: 0, active: 0, delayed: 0, failed: 0 }]);
     const { stdout } = spawnSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
     expect(stdout).toContain('worker --processes 1');
     expect(stdout).not.toContain(password);

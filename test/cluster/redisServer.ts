@@ -40,19 +40,28 @@ export class RedisServer {
     readonly port: number,
     private readonly more: readonly string[],
     readonly url: string,
+    private readonly portName: 'port' | 'tls-port',
   ) {}
 
   /** @param more arguments beside those that every test's server has */
-  static async start(more: readonly string[] = [], url?: (port: number) => string): Promise<RedisServer> {
+  static async start(
+    more: readonly string[] = [],
+    url = (port: number): string => `redis://127.0.0.1:${port}`,
+    portName: 'port' | 'tls-port' = 'port',
+  ): Promise<RedisServer> {
     const port = await freePort();
-    const server = new RedisServer(port, more, url?.(port) ?? `redis://127.0.0.1:${port}`);
+    const server = new RedisServer(port, more, url(port), portName);
     await server.up();
     return server;
   }
 
   /** Starts the process, again after `down`. */
   async up(): Promise<void> {
-    const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, '--save', ''];
+    const ports = this.portName === 'port' ? [] : ['--port', '0'];
+    const args = [
+      ...[...ports, `--${this.portName}`, String(this.port), '--bind', '127.0.0.1'],
+      ...['--dir', this.folder, '--save', ''],
+    ];
     this.child = spawn(program!, [...args, '--appendonly', 'yes', ...this.more], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });

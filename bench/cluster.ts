@@ -87,11 +87,15 @@ async function cluster(
   workers: number,
   kind: 'real' | 'instant',
 ): Promise<ClusterStretch & { readonly average: Float64Array }> {
-  const coordinator = await Coordinator.open({ address: parseAddress(url, 'bench'), say });
+  // Names of its own: a run before with the same configuration had the same jobs.
+  const name = `bench-${kind}-${workers}`;
+  const coordinator = await Coordinator.open({ address: parseAddress(url, 'bench'), name, say });
   const children = Array.from({ length: workers }, () =>
     kind === 'real'
-      ? startChild('lib/cli/main.ts', ['worker', '--processes', '1', '--json'], { [CLUSTER_VARIABLE]: url })
-      : startChild('bench/cluster/instantWorker.ts', [], { CLUSTER_URL: url }),
+      ? startChild('lib/cli/main.ts', ['worker', '--processes', '1', '--cluster-name', name, '--json'], {
+          [CLUSTER_VARIABLE]: url,
+        })
+      : startChild('bench/cluster/instantWorker.ts', [name], { CLUSTER_URL: url }),
   );
   try {
     const stretch = await timed(config, warmUp, { threads: 1, parts: coordinator.parts });

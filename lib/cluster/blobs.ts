@@ -39,6 +39,11 @@ export class BlobStore {
     return bytes;
   }
 
+  /** Whether there is something of the right length; whoever fetches it sees whether it is the right thing. */
+  async has(ref: BlobRef): Promise<boolean> {
+    return (await this.redis.strlen(this.key(ref))) === ref.bytes;
+  }
+
   /** Deletes payloads; where that fails, they expire. */
   drop(refs: readonly BlobRef[]): void {
     if (refs.length > 0) this.redis.unlink(...refs.map((ref) => this.key(ref))).catch(() => undefined);

@@ -4,7 +4,8 @@ import { metaParameterCount } from '../meta/flat';
 import { Shard } from '../meta/shard';
 import { loadProblems } from '../meta/userProblems';
 import type { PartJob } from './partJob';
-import { decodeState, encodePart, sha256Of } from './payloads';
+import { blobOf, decodeState, encodePart, encodeState } from './payloads';
+import type { Blob } from './payloads';
 
 export type ComputeRequest =
   | { readonly kind: 'has'; readonly job: PartJob }
@@ -17,7 +18,13 @@ export type ComputeRequest =
       readonly state?: Uint8Array;
     };
 
-export type ComputeReply = { readonly has: boolean } | { readonly bytes: Uint8Array } | { readonly error: string };
+/** A part that has been done: what it says, and the state after it. */
+export interface DonePart {
+  readonly part: Blob;
+  readonly state: Blob;
+}
+
+export type ComputeReply = { readonly has: boolean } | { readonly done: DonePart } | { readonly error: string };
 
 /** Phases whose families are kept between jobs. */
 const MOST_PHASES = 4;
@@ -49,7 +56,7 @@ function has(job: PartJob): boolean {
   return job.state === undefined || phaseOf(job).stands.get(job.family) === job.state.sha256;
 }
 
-function compute(request: ComputeRequest & { kind: 'compute' }): Uint8Array {
+function compute(request: ComputeRequest & { kind: 'compute' }): DonePart {
   const { job, id, metaParameters, state } = request;
   const { family, iteration, estimator } = job;
   const kept = has(job);
@@ -66,16 +73,17 @@ function compute(request: ComputeRequest & { kind: 'compute' }): Uint8Array {
     shard.importFamily(family, decodeState(state), estimator);
   }
   const result = shard.runFamily(family, metaParameters, iteration, estimator);
-  const bytes = encodePart(id, result, shard.exportFamily(family));
-  stands.set(family, sha256Of(bytes));
-  return bytes;
+  const after = blobOf(encodeState(shard.exportFamily(family)));
+  stands.set(family, after.ref.sha256);
+  return { part: blobOf(encodePart(id, { result, state: after.ref })), state: after };
 }
 
 parentPort!.on('message', (request: ComputeRequest) => {
   try {
     if (request.kind === 'has') return parentPort!.postMessage({ has: has(request.job) });
-    const bytes = compute(request);
-    parentPort!.postMessage({ bytes }, [bytes.buffer as ArrayBuffer]);
+    const done = compute(request);
+    const buffers = [done.part, done.state].map(({ bytes }) => bytes.buffer as ArrayBuffer);
+    parentPort!.postMessage({ done }, buffers);
   } catch (error) {
     parentPort!.postMessage({ error: (error as Error).message });
   }

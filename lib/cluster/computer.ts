@@ -1,6 +1,6 @@
 import type { Worker as Thread } from 'node:worker_threads';
 import { ask, startThread } from '../meta/threads';
-import type { ComputeReply, ComputeRequest } from './computeThread';
+import type { ComputeReply, ComputeRequest, DonePart } from './computeThread';
 import type { PartJob } from './partJob';
 
 /** A thread that computes parts. One that has died, for want of memory or otherwise, is started anew by the next job. */
@@ -30,15 +30,15 @@ export class Computer {
   }
 
   /**
-   * The payload of a part.
+   * Does a part.
    * @param state needed where `has` is false
    * @throws {Error} with what the computation threw
    */
-  async compute(request: Omit<ComputeRequest & { kind: 'compute' }, 'kind'>): Promise<Uint8Array> {
+  async compute(request: Omit<ComputeRequest & { kind: 'compute' }, 'kind'>): Promise<DonePart> {
     const reply = await this.ask({ kind: 'compute', ...request });
     if ('error' in reply) throw new Error(reply.error);
-    if (!('bytes' in reply)) throw new Error('a computing thread gave no bytes');
-    return reply.bytes;
+    if (!('done' in reply)) throw new Error('a computing thread gave no part');
+    return reply.done;
   }
 
   async close(): Promise<void> {

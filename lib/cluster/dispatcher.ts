@@ -1,11 +1,10 @@
 import type { Job, Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { objectOf, valueOf } from '../meta/fieldChecks';
 import { BlobStore } from './blobs';
 import { partId } from './partJob';
 import type { PartJob } from './partJob';
-import { MOST_BYTES, PayloadError } from './payloads';
-import type { Blob, BlobRef } from './payloads';
+import { checkBlobRef, PayloadError } from './payloads';
+import type { BlobRef } from './payloads';
 import type { RedisAccess } from './redis';
 
 /** How often a job is tried by workers before it counts as failed; the pause between two tries, in milliseconds. */
@@ -14,7 +13,7 @@ const BACKOFF = 500;
 /** How often a job is put into the queue again, because what came of it was refused, or lost with Redis. */
 const MOST_REPAIRS = 20;
 const MOST_REFUSALS = 3;
-/** Jobs that are done stay for a coordinator that was killed and comes back; those that failed, for people. */
+/** Jobs whose result nobody has taken stay for a coordinator that was killed and comes back; those that failed, for people. */
 const KEEP_COMPLETED = { age: 3600, count: 1000 };
 const KEEP_FAILED = { age: 7 * 24 * 3600, count: 1000 };
 
@@ -34,34 +33,33 @@ export interface DispatchCounts {
   refused: number;
   /** Jobs put into the queue again. */
   repaired: number;
+  /** Jobs that had been done before, to have a state again that was lost. */
+  recomputed: number;
   dropped: number;
 }
 
 interface Outstanding<T> {
   readonly id: string;
   readonly job: PartJob;
-  /** Payloads that the job names. */
-  readonly blobs: readonly Blob[];
+  /** Sees to it that the payloads that the job names are there. */
+  readonly restore: () => Promise<void>;
   readonly read: (bytes: Uint8Array) => T;
-  readonly resolve: (value: { ref: BlobRef; bytes: Uint8Array; value: T }) => void;
+  readonly resolve: (value: T) => void;
   readonly reject: (error: Error) => void;
+  /** Whether the queue has been given it. */
+  added: boolean;
   repairs: number;
   refusals: number;
   /** What is being done about it; one thing at a time. */
   handling: Promise<void>;
 }
 
-const checkRef = objectOf<BlobRef>({
-  sha256: valueOf('a SHA-256', (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)),
-  bytes: valueOf('a size', (v) => Number.isSafeInteger(v) && (v as number) > 0 && (v as number) <= MOST_BYTES),
-});
-
 /**
  * Gets jobs done by whatever workers there are. Whoever does a job, and however often, its result is taken once. Redis may
- * lose anything at any time: all that a job needs is kept here until its result has arrived.
+ * lose anything at any time: whoever submits a job can restore what it needs.
  */
 export class Dispatcher {
-  readonly counts: DispatchCounts = { jobs: 0, results: 0, refused: 0, repaired: 0, dropped: 0 };
+  readonly counts: DispatchCounts = { jobs: 0, results: 0, refused: 0, repaired: 0, recomputed: 0, dropped: 0 };
   readonly blobs: BlobStore;
   private readonly outstanding = new Map<string, Outstanding<unknown>>();
   private waiting: Outstanding<unknown>[] = [];
@@ -120,22 +118,15 @@ export class Dispatcher {
 
   /**
    * Puts a job into the queue. Jobs submitted in one go are put there in their order.
+   * @param restore puts back what Redis has lost of the payloads that the job names
    * @param read what the result's bytes say; throws {PayloadError} if they are not what they should be
    * @throws {JobDropped} if nobody could do it
    */
-  submit<T>(
-    job: PartJob,
-    blobs: readonly Blob[],
-    read: (bytes: Uint8Array, id: string) => T,
-  ): Promise<{
-    ref: BlobRef;
-    bytes: Uint8Array;
-    value: T;
-  }> {
+  submit<T>(job: PartJob, restore: () => Promise<void>, read: (bytes: Uint8Array, id: string) => T): Promise<T> {
     const id = partId(job);
     return new Promise((resolve, reject) => {
       const outstanding: Outstanding<T> = {
-        ...{ id, job, blobs, resolve, reject, repairs: 0, refusals: 0, handling: Promise.resolve() },
+        ...{ id, job, restore, resolve, reject, added: false, repairs: 0, refusals: 0, handling: Promise.resolve() },
         read: (bytes) => read(bytes, id),
       };
       this.counts.jobs++;
@@ -172,6 +163,7 @@ export class Dispatcher {
     await this.queue.addBulk(
       batch.map(({ id, job }) => ({ name: 'part', data: job, opts: { ...options, jobId: id } })),
     );
+    for (const o of batch) o.added = true;
   }
 
   /** Does something about a job that is still waited for, after what is being done about it already. */
@@ -189,18 +181,18 @@ export class Dispatcher {
   }
 
   private poll(): void {
-    const queued = new Set(this.waiting.map(({ id }) => id));
-    for (const id of this.outstanding.keys()) if (!queued.has(id)) this.handle(id, (o) => this.look(o));
+    for (const { id, added } of this.outstanding.values()) if (added) this.handle(id, (o) => this.look(o));
   }
 
   /** Looks how a job is, without having been told. */
   private async look(o: Outstanding<unknown>): Promise<void> {
+    // The state first: a job that was read before it ended has no result yet.
+    const state = await this.queue.getJobState(o.id);
+    if (state === 'unknown') return this.repair(o, 'the queue has lost it');
+    if (state !== 'completed' && state !== 'failed') return;
     const job = (await this.queue.getJob(o.id)) as Job<PartJob, unknown> | undefined;
     if (!job) return this.repair(o, 'the queue has lost it');
-    const state = await job.getState();
-    if (state === 'completed') return this.accept(o, job.returnvalue);
-    if (state === 'failed') return this.failed(o, job.failedReason);
-    if (state === 'unknown') return this.repair(o, 'the queue has lost it');
+    return state === 'completed' ? this.accept(o, job.returnvalue) : this.failed(o, job.failedReason);
   }
 
   /** Takes the result of a job. */
@@ -210,7 +202,7 @@ export class Dispatcher {
     }
     try {
       try {
-        checkRef('result', reply);
+        checkBlobRef('result', reply);
       } catch (error) {
         throw new PayloadError('DAMAGED', (error as Error).message);
       }
@@ -220,7 +212,10 @@ export class Dispatcher {
       const value = o.read(bytes);
       this.counts.results++;
       this.outstanding.delete(o.id);
-      o.resolve({ ref, bytes, value });
+      // It has been taken: nobody needs it any more.
+      this.blobs.drop([ref]);
+      this.queue.remove(o.id).catch(() => undefined);
+      o.resolve(value);
     } catch (error) {
       if (!(error instanceof PayloadError)) throw error;
       this.counts.refused++;
@@ -245,7 +240,12 @@ export class Dispatcher {
     if (++o.repairs > MOST_REPAIRS)
       return this.drop(o, `put into the queue ${o.repairs} times; the last time ${reason}`);
     this.counts.repaired++;
-    await Promise.all(o.blobs.map((blob) => this.blobs.put(blob)));
+    try {
+      await o.restore();
+    } catch (error) {
+      if (error instanceof JobDropped) return this.drop(o, `its state is lost, and ${error.message}`);
+      throw error;
+    }
     // An active job stays: whoever does it finds the payloads now.
     await this.queue.remove(o.id).catch(() => undefined);
     await this.add([o]);

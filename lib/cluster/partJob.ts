@@ -4,21 +4,11 @@ import { checkEstimator } from '../meta/config';
 import type { EstimatorConfig } from '../meta/config';
 import { CORPUS_NAMES } from '../meta/corpus';
 import type { CorpusName } from '../meta/corpus';
-import {
-  anyText,
-  countOrZero,
-  listOf,
-  numberBetween,
-  objectOf,
-  oneOf,
-  optional,
-  valueOf,
-  wholeNumber,
-} from '../meta/fieldChecks';
+import { anyText, countOrZero, listOf, objectOf, oneOf, optional, valueOf, wholeNumber } from '../meta/fieldChecks';
 import type { FieldCheck } from '../meta/fieldChecks';
 import { PROTOCOL } from './engine';
 import type { Engine } from './engine';
-import { MOST_BYTES, PayloadError, sha256Of } from './payloads';
+import { checkBlobRef, PayloadError, sha256Of } from './payloads';
 import type { BlobRef } from './payloads';
 
 /** What the parts of a phase have in common. */
@@ -54,7 +44,6 @@ const sha256: FieldCheck = valueOf(
   'a SHA-256, 64 hexadecimal digits',
   (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value),
 );
-const blobRef = objectOf<BlobRef>({ sha256, bytes: numberBetween(0, MOST_BYTES) });
 
 const partJob = objectOf<PartJob>({
   protocol: wholeNumber,
@@ -71,8 +60,8 @@ const partJob = objectOf<PartJob>({
   family: countOrZero,
   iteration: countOrZero,
   estimator: (path, value) => void checkEstimator(path, value),
-  metaParameters: blobRef,
-  state: optional(blobRef),
+  metaParameters: checkBlobRef,
+  state: optional(checkBlobRef),
 });
 
 /** The id of a job: the hash of all that it says. Equal jobs are one job to the queue. */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { fromTensor, toTensor } from '../meta/arrays';
 import type { EstimatorState, TruncationResult } from '../meta/estimator';
+import { objectOf, valueOf } from '../meta/fieldChecks';
+import type { FieldCheck } from '../meta/fieldChecks';
 import type { RunningArray } from '../problems/lanes/family';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors';
 import { PROTOCOL } from './engine';
@@ -115,43 +117,60 @@ export function decodeMetaParameters(bytes: Uint8Array): Float64Array {
   return doubles(decode(bytes, ['meta-parameters']).arrays, 'flat');
 }
 
-const STATE = 'state/';
-
-function named(state: EstimatorState): Arrays {
-  return Object.fromEntries(Object.entries(state).map(([name, array]) => [STATE + name, array]));
-}
-
 /** The state of a family, from which its next part goes on. */
 export function encodeState(state: EstimatorState): Uint8Array {
-  return encode('state', named(state));
+  return encode('state', state);
 }
 
-/** The state in a payload of its own or in the one of a part that has been done. */
 export function decodeState(bytes: Uint8Array): EstimatorState {
-  const { arrays } = decode(bytes, ['state', 'part']);
-  const entries = Object.entries(arrays).filter(([name]) => name.startsWith(STATE));
-  return Object.fromEntries(entries.map(([name, array]) => [name.slice(STATE.length), array]));
+  return decode(bytes, ['state']).arrays;
 }
 
-/** A part that has been done: what it says, and the state after it. The same part has the same bytes, whoever did it. */
-export function encodePart(job: string, result: TruncationResult, state: EstimatorState): Uint8Array {
+/** What a part says, and the payload with the state after it. */
+export interface Part {
+  readonly result: TruncationResult;
+  readonly state: BlobRef;
+}
+
+/** A part that has been done. The same part has the same bytes, whoever did it. */
+export function encodePart(job: string, { result, state }: Part): Uint8Array {
   const { gradient, loss, restarts, failures, steps } = result;
   const numbers = Float64Array.of(loss, restarts, failures, steps);
-  return encode('part', { gradient, numbers, ...named(state) }, { job });
+  return encode('part', { gradient, numbers }, { job, state: JSON.stringify(state) });
 }
 
+const sha256: FieldCheck = valueOf(
+  'a SHA-256, 64 hexadecimal digits',
+  (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value),
+);
+
+/** Checks what should be a reference to a payload. */
+export const checkBlobRef: FieldCheck = objectOf<BlobRef>({
+  sha256,
+  bytes: valueOf(
+    `a whole number from 1 to ${MOST_BYTES}`,
+    (value) => Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MOST_BYTES,
+  ),
+});
+
 /**
- * What a part says.
+ * Reads a part that has been done.
  * @param job the id of the job that it must be of
  * @param metaParameters length of the gradient
  * @throws {PayloadError} if it is anything else
  */
-export function decodePart(bytes: Uint8Array, job: string, metaParameters: number): TruncationResult {
+export function decodePart(bytes: Uint8Array, job: string, metaParameters: number): Part {
   const { arrays, metadata } = decode(bytes, ['part']);
   if (metadata['job'] !== job) {
     throw new PayloadError('WRONG_JOB', `payload: expected the part of job ${job}, got ${metadata['job'] ?? 'none'}`);
   }
   const gradient = doubles(arrays, 'gradient', metaParameters);
   const [loss, restarts, failures, steps] = doubles(arrays, 'numbers', 4);
-  return { gradient, loss, restarts, failures, steps };
+  try {
+    const state = JSON.parse(metadata['state'] ?? 'null') as BlobRef;
+    checkBlobRef('state', state);
+    return { result: { gradient, loss, restarts, failures, steps }, state };
+  } catch (error) {
+    throw new PayloadError('DAMAGED', `payload: ${(error as Error).message}`);
+  }
 }

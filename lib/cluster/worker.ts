@@ -9,7 +9,7 @@ import { localEngine, queueNameOf } from './engine';
 import type { Engine } from './engine';
 import { checkPartJob } from './partJob';
 import type { PartJob } from './partJob';
-import { blobOf, decodeMetaParameters, PayloadError } from './payloads';
+import { decodeMetaParameters, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import { membersOf, Presence } from './presence';
 import { DEFAULT_NAME, RedisAccess } from './redis';
@@ -153,6 +153,8 @@ export class ClusterWorker {
     } catch (error) {
       if (!(error instanceof PayloadError)) throw error;
       this.refuse(error);
+      // Whoever needs it makes it again.
+      this.blobs.drop([ref]);
       return undefined;
     }
   }
@@ -185,12 +187,11 @@ export class ClusterWorker {
         return { missing };
       }
       const started = performance.now();
-      const bytes = await this.computer.compute({ job: part, id: job.id!, metaParameters: metaParameters!, state });
+      const done = await this.computer.compute({ job: part, id: job.id!, metaParameters: metaParameters!, state });
       this.counts.busySeconds += (performance.now() - started) / 1000;
-      const blob = blobOf(bytes);
-      await this.blobs.put(blob);
+      await Promise.all([this.blobs.put(done.state), this.blobs.put(done.part)]);
       this.counts.parts++;
-      return blob.ref;
+      return done.part.ref;
     } catch (error) {
       this.counts.failed++;
       throw error;

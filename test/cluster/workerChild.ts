@@ -26,9 +26,9 @@ const worker = await ClusterWorker.start({
       say(`computing ${request.job.family}`);
       await sleep(delay);
       if (request.job.family === failingFamily) throw new Error('this family cannot be computed here');
-      const bytes = await computer.compute(request);
+      const done = await computer.compute(request);
       say(`computed ${request.job.family}`);
-      return bytes;
+      return done;
     },
     close: () => computer.close(),
   },

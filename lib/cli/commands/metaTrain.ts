@@ -285,10 +285,10 @@ async function metaTrainCommand(options: MetaTrainCommandOptions, context: Conte
 
 /** What came of the jobs, with what was lost. */
 function countsText(cluster: Coordinator): string {
-  const { jobs, results, refused, repaired, dropped, bytesSent, bytesReceived } = cluster.counts();
+  const { jobs, results, refused, repaired, recomputed, dropped, bytesSent, bytesReceived } = cluster.counts();
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   return (
-    `jobs   ${jobs}, results ${results}, refused ${refused}, put into the queue again ${repaired}, dropped ${dropped}; ` +
+    `jobs   ${jobs}, results ${results}, refused ${refused}, put into the queue again ${repaired}, computed again ${recomputed}, dropped ${dropped}; ` +
     `${megabytes(bytesSent)} sent, ${megabytes(bytesReceived)} received`
   );
 }

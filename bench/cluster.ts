@@ -125,8 +125,8 @@ async function measure({ iterations, warmUp, instant, json }: Options): Promise<
     const first = await cluster(url, config, warmUp, 1, 'real');
     say('cluster, 2 workers');
     const second = await cluster(url, config, warmUp, 2, 'real');
-    say('cluster, a worker that answers at once');
-    return [first, second, await cluster(url, configOf(instant + warmUp), warmUp, 1, 'instant')] as const;
+    say('cluster, workers that answer at once');
+    return [first, second, await cluster(url, configOf(instant + warmUp), warmUp, 2, 'instant')] as const;
   });
   for (const run of [two, single, double]) {
     if (!same(run.average, one.average)) throw new Error('WRONG: a run gave other bits than the trainer on one thread');
@@ -160,8 +160,10 @@ async function measure({ iterations, warmUp, instant, json }: Options): Promise<
       ...withoutBits(fed),
       jobsPerSecond: instantJobs / fed.seconds,
       coordinatorMillisecondsPerJob: (1000 * fed.processorSeconds) / instantJobs,
-      /** Jobs in hand at once that it keeps up with, where the run has so many. */
+      /** Cores that such a rate of jobs of the real length keeps busy, where the corpus has so many families. */
       coresKeptBusy: (instantJobs / fed.seconds) * jobSeconds,
+      /** The same were the coordinator's processor time the only limit: on a core of its own. */
+      coresByProcessorTime: (instantJobs / fed.processorSeconds) * jobSeconds,
     },
   };
   const rate = ({ iterationsPerSecond }: Stretch): string => iterationsPerSecond.toFixed(2);
@@ -177,9 +179,9 @@ async function measure({ iterations, warmUp, instant, json }: Options): Promise<
   console.log(
     `bytes per meta-update: coordinator sends ${coordinatorSends}, receives ${coordinatorReceives}; workers send ${workersSend}, receive ${workersReceive}`,
   );
-  const { jobsPerSecond, coordinatorMillisecondsPerJob, coresKeptBusy } = figures.instant;
+  const { jobsPerSecond, coordinatorMillisecondsPerJob, coresKeptBusy, coresByProcessorTime } = figures.instant;
   console.log(
-    `workers that answer at once: ${jobsPerSecond.toFixed(0)} jobs/s, ${coordinatorMillisecondsPerJob.toFixed(2)} ms of the coordinator's processor time each; enough for ${coresKeptBusy.toFixed(0)} cores at the real length`,
+    `workers that answer at once: ${jobsPerSecond.toFixed(0)} jobs/s, ${coordinatorMillisecondsPerJob.toFixed(2)} ms of the coordinator's processor time each; enough for ${coresKeptBusy.toFixed(0)} cores at the real length, by processor time for ${coresByProcessorTime.toFixed(0)}`,
   );
   const machine = describeMachine();
   console.log(

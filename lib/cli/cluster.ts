@@ -37,9 +37,19 @@ export function addressOf({ cluster, clusterFile, clusterName }: ClusterCommandO
   );
 }
 
-/** The signal, aborted by SIGTERM too: that is how containers are stopped. A second one ends the process. */
-export function endOnSigterm(signal: AbortSignal): AbortSignal {
+/**
+ * The signal, aborted by SIGTERM too: that is how containers are stopped. A second one ends the process.
+ * @param minutes aborted after so long as well
+ */
+export function endOnSigterm(signal: AbortSignal, minutes?: number): AbortSignal {
+  // Not AbortSignal.any: Node 20 may collect a signal of it as garbage, and then it never comes.
   const controller = new AbortController();
-  process.once('SIGTERM', () => controller.abort(new Interrupted('stopped')));
-  return AbortSignal.any([signal, controller.signal]);
+  const stop = (): void => controller.abort(new Interrupted('stopped'));
+  process.once('SIGTERM', stop);
+  // A process that another one started ends with it.
+  process.once('disconnect', stop);
+  if (minutes !== undefined) setTimeout(stop, 60_000 * minutes).unref();
+  if (signal.aborted) controller.abort(signal.reason);
+  signal.addEventListener('abort', () => controller.abort(signal.reason));
+  return controller.signal;
 }

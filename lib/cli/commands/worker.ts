@@ -121,9 +121,7 @@ async function workerCommand(options: WorkerCommandOptions, context: Context): P
   if (options.problems !== undefined && !existsSync(options.problems)) {
     throw new UsageError(`--problems: expected a JavaScript module, but ${options.problems} does not exist`);
   }
-  const ended = endOnSigterm(context.signal);
-  const signal =
-    options.minutes === undefined ? ended : AbortSignal.any([ended, AbortSignal.timeout(60_000 * options.minutes)]);
+  const signal = endOnSigterm(context.signal, options.minutes);
   const { processes } = options;
   const counts =
     processes === 1

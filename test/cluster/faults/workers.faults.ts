@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { localEngine, queueNameOf } from '../../../lib/cluster/engine';
 import { checkPartJob, partId } from '../../../lib/cluster/partJob';
 import { metaTrain } from '../../../lib/meta/trainer';
+import { start } from '../../cli/run';
 import { describeWithRedis, RedisServer } from '../redisServer';
 import { evolution, runOnCluster, startWorker, stopWorkers } from '../setup';
 import type { WorkerChild } from '../setup';
@@ -53,6 +54,24 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
     const { average, said } = await run;
     expect(average).toEqual(undisturbed);
     expect(said.join('\n')).toMatch(/no result for \d+ s: 7 jobs wait/);
+  });
+
+  it('a process of two that is killed is started anew, and all end when their minutes are over', async () => {
+    const { child, finished } = start('lib/cli/main.ts', [
+      ...['worker', '--processes', '2', '--minutes', '0.5', '--json', '--lock-seconds', '2', '--cluster', server.url],
+    ]);
+    let said = '';
+    child.stderr!.on('data', (data: Buffer) => (said += data.toString()));
+    const ready = (): number[] => [...said.matchAll(/worker (\d+): waits for jobs/g)].map(([, id]) => Number(id));
+    while (ready().length < 2) await sleep(20);
+    process.kill(ready()[0], 'SIGKILL');
+    const { average } = await runOnCluster(server.url, evolution(1));
+    expect(average.every(Number.isFinite)).toBe(true);
+    while (ready().length < 3) await sleep(20);
+    const { code, stdout } = await finished;
+    expect([code, (JSON.parse(stdout) as { parts: number }).parts]).toEqual([0, 7]);
+    expect(said).toMatch(/ended with SIGKILL; started anew in 2 s/);
+    for (const id of ready()) expect(() => process.kill(id, 0)).toThrow('ESRCH');
   });
 
   it('a job that always fails is dropped, the run goes on without it and says which', async () => {

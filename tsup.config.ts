@@ -36,7 +36,16 @@ export const landscapesPage: Options = {
 };
 
 export default defineConfig([
-  { ...shared, format: 'esm', entry: { ...entries, cli: 'lib/cli/main.ts', metaWorker: 'lib/meta/worker.ts' } },
+  {
+    ...shared,
+    format: 'esm',
+    entry: {
+      ...entries,
+      cli: 'lib/cli/main.ts',
+      metaWorker: 'lib/meta/worker.ts',
+      clusterComputeThread: 'lib/cluster/computeThread.ts',
+    },
+  },
   // `shims` gives CommonJS an import.meta.url.
   { ...shared, format: 'cjs', entry: entries, shims: true },
   { ...shared, format: ['esm', 'cjs'], entry: entries, dts: { only: true } },

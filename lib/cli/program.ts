@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { info } from '../optimizer/info';
+import { addClusterStatusCommand } from './commands/clusterStatus';
 import { addDemoCommand } from './commands/demo';
 import { addEvaluateCommand } from './commands/evaluate';
 import { addExperimentCommand } from './commands/experiment';
@@ -7,6 +8,7 @@ import { addInfoCommand } from './commands/info';
 import { addLandscapesCommand } from './commands/landscapes';
 import { addMetaTrainCommand } from './commands/metaTrain';
 import { addPresetsCommand } from './commands/presets';
+import { addWorkerCommand } from './commands/worker';
 import type { Context } from './context';
 
 const HELP = `
@@ -50,6 +52,8 @@ export function createProgram(context: Context): Command {
   addInfoCommand(program, context);
   addPresetsCommand(program, context);
   addMetaTrainCommand(program, context);
+  addWorkerCommand(program, context);
+  addClusterStatusCommand(program, context);
   return program;
 }
 

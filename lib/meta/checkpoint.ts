@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { writeFileAtomic } from '../atomicFile';
+import { fromTensor, toTensor } from './arrays';
 import type { RunningArray } from '../problems/lanes/family';
 import { decodeSafetensors, encodeSafetensors } from '../safetensors';
 import type { SafetensorsTensor } from '../safetensors';
 import { validateMetaTrainingConfig } from './config';
 import type { MetaTrainingConfig } from './config';
 import type { MetaOptimizerState } from './metaOptimizers';
-import type { FamilyState } from './shard';
+import type { FamilyResult, FamilyState } from './shard';
 
 const FORMAT = 'learned-optimizer-meta-training';
 const FORMAT_VERSION = '2';
@@ -28,22 +29,29 @@ export interface Checkpoint extends RunPosition {
   readonly average: Float64Array;
   readonly metaOptimizer: MetaOptimizerState;
   readonly families: readonly FamilyState[];
+  /** Iterations after this position whose results are there already: with staleness, up to so many. */
+  readonly pending?: readonly PendingIteration[];
 }
 
-const ARRAYS = { Float32Array, Float64Array, Int32Array, Uint8Array } as const;
+/** Results of an iteration that no meta-update has taken yet. */
+export interface PendingIteration {
+  readonly iteration: number;
+  readonly results: readonly FamilyResult[];
+}
 
 /** Serialises a checkpoint as safetensors. Whole numbers are stored as doubles; a tensor's name ends with its type. */
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   const tensors: [string, SafetensorsTensor][] = [];
-  const add = (name: string, array: RunningArray): void => {
-    const data = array instanceof Float32Array ? array : Float64Array.from(array);
-    tensors.push([`${name}:${array.constructor.name}`, { shape: [data.length], data }]);
-  };
+  const add = (name: string, array: RunningArray): void => void tensors.push(toTensor(name, array));
   add('flat', checkpoint.flat);
   add('average', checkpoint.average);
   for (const [name, array] of Object.entries(checkpoint.metaOptimizer)) add(`metaOptimizer/${name}`, array);
   for (const { index, state } of checkpoint.families) {
     for (const [name, array] of Object.entries(state)) add(`family/${index}/${name}`, array);
+  }
+  const pending = checkpoint.pending ?? [];
+  for (const { iteration, results } of pending) {
+    for (const { index, gradient } of results) add(`pending/${iteration}/${index}`, gradient);
   }
   const { config, phase, iteration, innerSteps, seconds } = checkpoint;
   return encodeSafetensors({
@@ -53,18 +61,14 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
       formatVersion: FORMAT_VERSION,
       config: JSON.stringify(config),
       position: JSON.stringify({ phase, iteration, innerSteps, seconds }),
+      ...(pending.length === 0 ? {} : { pending: JSON.stringify(pending.map(withoutGradients)) }),
     },
   });
 }
 
-function typed(name: string, type: string, data: SafetensorsTensor['data']): RunningArray {
-  if (!(type in ARRAYS) || data instanceof BigInt64Array) {
-    throw new RangeError(
-      `checkpoint: tensor '${name}': expected one of ${Object.keys(ARRAYS).join(', ')}, got ${type}`,
-    );
-  }
-  const Type = ARRAYS[type as keyof typeof ARRAYS];
-  return data instanceof Type ? data : Type.from(data);
+/** Of an iteration, what is no tensor. */
+function withoutGradients({ iteration, results }: PendingIteration): unknown {
+  return { iteration, results: results.map(({ gradient: _, ...rest }) => rest) };
 }
 
 /**
@@ -81,16 +85,17 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   const vectors: Record<string, RunningArray> = {};
   const metaOptimizer: Record<string, Float64Array> = {};
   const families = new Map<number, Record<string, RunningArray>>();
+  const gradients = new Map<string, Float64Array>();
   for (const [label, { data }] of tensors) {
-    const [path, type] = label.split(':');
-    const [group, ...rest] = path.split('/');
-    const array = typed(label, type, data);
+    const { name, array } = fromTensor(label, data);
+    const [group, ...rest] = name.split('/');
     if (group === 'metaOptimizer') metaOptimizer[rest[0]] = array as Float64Array;
     else if (group === 'family') {
       const state = families.get(Number(rest[0])) ?? {};
       state[rest[1]] = array;
       families.set(Number(rest[0]), state);
-    } else vectors[group] = array;
+    } else if (group === 'pending') gradients.set(rest.join('/'), array as Float64Array);
+    else vectors[group] = array;
   }
   const vector = (name: string): Float64Array => {
     const array = vectors[name];
@@ -104,6 +109,10 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     average: vector('average'),
     metaOptimizer,
     families: [...families].map(([index, state]) => ({ index, state })),
+    pending: (JSON.parse(metadata['pending'] ?? '[]') as PendingIteration[]).map(({ iteration, results }) => ({
+      iteration,
+      results: results.map((result) => ({ ...result, gradient: gradients.get(`${iteration}/${result.index}`)! })),
+    })),
   };
 }
 

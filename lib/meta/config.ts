@@ -90,6 +90,11 @@ export interface MetaTrainingConfig extends CorpusChoice {
   readonly frozen?: readonly string[];
   /** Of the initial meta-parameters, the problems and the perturbations. */
   readonly seed: number;
+  /**
+   * The parts of an iteration are computed with the meta-parameters of so many meta-updates before it, so that a family need
+   * not wait for the slower ones. Default: 0, every iteration sees all updates before it.
+   */
+  readonly staleness?: number;
   readonly phases: readonly PhaseConfig[];
 }
 
@@ -259,6 +264,7 @@ const configuration = objectOf<MetaTrainingConfig>({
   weightsAnnealing: optional(objectOf<Annealing>({ after: atLeastOne, power: positive })),
   frozen: optional(listOf('a list of names of meta-parameters', anyText)),
   seed: wholeNumber,
+  staleness: optional(countOrZero),
   corpus: oneOf(...CORPUS_NAMES),
   problems: optional(
     valueOf('the absolute path of a module', (value) => typeof value === 'string' && isAbsolute(value)),
@@ -279,6 +285,16 @@ function withInfinities(estimator: EstimatorConfig): EstimatorConfig {
     value === null ? Infinity : (value as unknown),
   ]);
   return Object.fromEntries(fields) as unknown as EstimatorConfig;
+}
+
+/**
+ * Checks an estimator's options by themselves.
+ * @returns the options with Infinity for null
+ * @throws {RangeError} as `validateMetaTrainingConfig` does
+ */
+export function checkEstimator(path: string, value: unknown): EstimatorConfig {
+  estimator(path, value);
+  return withInfinities(value as EstimatorConfig);
 }
 
 /**

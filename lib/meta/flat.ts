@@ -8,6 +8,11 @@ export function flatten(weights: Weights): Float64Array {
   return Float64Array.from([...weights.tensors.values()].flatMap((tensor) => Array.from(tensor)));
 }
 
+/** Length of that vector. */
+export function metaParameterCount(architecture: Architecture): number {
+  return metaParameterShapes(architecture).reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}
+
 /**
  * Which entries of the flat vector belong to these meta-parameters.
  * @returns 1 where they do, else 0; undefined without names

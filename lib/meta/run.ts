@@ -7,6 +7,7 @@ import { totalIterations, weightsArchitecture, weightsSchedule } from './config'
 import type { MetaTrainingConfig } from './config';
 import { EventFile } from './eventFile';
 import { flatten, unflatten } from './flat';
+import type { DroppedPart, PartsFactory } from './parts';
 import { RunFolder } from './runFolder';
 import type { LogEntry, Validation, ValidationEntry } from './runLog';
 import { metaTrain } from './trainer';
@@ -23,6 +24,8 @@ export interface RunOptions {
   readonly start?: Weights;
   readonly resume: boolean;
   readonly threads: number;
+  /** Who computes the parts of an iteration; default: threads of this process. The weights do not depend on it. */
+  readonly parts?: PartsFactory;
   /**
    * Iterations between two entries of the log, and between two snapshots of the weights (a multiple of the former), of a new
    * run. A resumed one has those that it began with.
@@ -69,22 +72,25 @@ function weightsOf(config: MetaTrainingConfig, average: Float64Array, iteration:
 
 /** Mean of what was reported since the last entry of the log. */
 class Accumulator {
-  private readonly sums = new Map<string, number>();
-  private count = 0;
-  failures = 0;
+  private readonly losses = new Map<string, { sum: number; count: number }>();
+  private dropped: (DroppedPart & { iteration: number })[] = [];
+  private failures = 0;
 
-  add({ losses, failures }: MetaTrainingProgress): void {
-    for (const [name, loss] of Object.entries(losses)) this.sums.set(name, (this.sums.get(name) ?? 0) + loss);
+  add({ losses, failures, dropped, iteration }: MetaTrainingProgress): void {
+    for (const [name, loss] of Object.entries(losses)) {
+      const { sum, count } = this.losses.get(name) ?? { sum: 0, count: 0 };
+      this.losses.set(name, { sum: sum + loss, count: count + 1 });
+    }
     this.failures += failures;
-    this.count++;
+    this.dropped.push(...dropped.map((part) => ({ iteration, ...part })));
   }
 
-  take(): { losses: Record<string, number>; failures: number } {
-    const losses = Object.fromEntries([...this.sums].map(([name, sum]) => [name, sum / this.count]));
-    const { failures } = this;
-    this.sums.clear();
-    [this.count, this.failures] = [0, 0];
-    return { losses, failures };
+  take(): Pick<LogEntry, 'losses' | 'failures' | 'dropped'> {
+    const losses = Object.fromEntries([...this.losses].map(([name, { sum, count }]) => [name, sum / count]));
+    const { failures, dropped } = this;
+    this.losses.clear();
+    [this.failures, this.dropped] = [0, []];
+    return { losses, failures, ...(dropped.length === 0 ? {} : { dropped }) };
   }
 }
 
@@ -96,9 +102,11 @@ function curvesOf({
   failures,
   longestHorizon,
   innerSteps,
+  dropped,
 }: LogEntry): Record<string, number> {
   const curves: Record<string, number> = { rate, gradientNorm, failures, innerSteps };
   if (longestHorizon !== undefined) curves['longestHorizon'] = longestHorizon;
+  if (dropped) curves['dropped'] = dropped.length;
   for (const [family, loss] of Object.entries(losses)) curves[`meta-loss/${family}`] = loss;
   return curves;
 }
@@ -190,6 +198,7 @@ export async function runMetaTraining(options: RunOptions): Promise<RunResult> {
     start: startWeights && flatten(startWeights),
     resume,
     threads: options.threads,
+    parts: options.parts,
     async onProgress(progress) {
       const { iteration, phase, seconds, innerSteps, rate, gradientNorm, longestHorizon } = progress;
       since.add(progress);

@@ -54,6 +54,13 @@ export class RunFolder {
     return existsSync(join(path, RUN_FILES.config));
   }
 
+  /** The configuration of the run in a folder. */
+  static configOf(path: string): MetaTrainingConfig {
+    return validateMetaTrainingConfig(
+      JSON.parse(readFileSync(join(path, RUN_FILES.config), 'utf8')) as MetaTrainingConfig,
+    );
+  }
+
   /**
    * @param start meta-parameters that the run begins with, kept in the folder
    * @throws {RangeError} if the folder holds a run
@@ -81,7 +88,7 @@ export class RunFolder {
   static resume(path: string): RunFolder {
     if (!RunFolder.holdsRun(path)) throw new RangeError(`folder: expected a run to resume, but ${path} holds none`);
     const read = (name: string): unknown => JSON.parse(readFileSync(join(path, name), 'utf8'));
-    const config = validateMetaTrainingConfig(read(RUN_FILES.config) as MetaTrainingConfig);
+    const config = RunFolder.configOf(path);
     const checkpointPath = join(path, RUN_FILES.checkpoint);
     const checkpoint = existsSync(checkpointPath) ? loadCheckpoint(checkpointPath) : undefined;
     return new RunFolder(path, checkpoint?.config ?? config, read(RUN_FILES.settings) as RunSettings, checkpoint);

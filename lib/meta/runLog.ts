@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { writeFileAtomic } from '../atomicFile';
+import type { DroppedPart } from './parts';
 import type { MetaTrainingProgress } from './trainer';
 
 /** Quality of weights on problems that steer the choice among snapshots; lower is better. */
@@ -15,6 +16,8 @@ export interface LogEntry extends Pick<
 > {
   /** Trajectories given up since the entry before. */
   readonly failures: number;
+  /** Parts that nobody could compute since the entry before; absent without any. */
+  readonly dropped?: readonly (DroppedPart & { readonly iteration: number })[];
   /** Mean meta-loss per family since the entry before. */
   readonly losses: Readonly<Record<string, number>>;
 }

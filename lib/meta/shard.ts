@@ -55,42 +55,72 @@ function createEstimator(options: ShardOptions, entry: CorpusEntry, index: numbe
 
 /** Some of the corpus's families, on one thread. */
 export class Shard {
-  private readonly families: { readonly index: number; readonly estimator: Estimator }[];
+  private readonly corpus: readonly CorpusEntry[];
+  private readonly table: NoiseTable;
+  /** Of the families that were asked for; their trajectories begin with their first run. */
+  private readonly families = new Map<number, { readonly estimator: Estimator; begun: boolean }>();
 
   constructor(private readonly options: ShardOptions) {
-    const table = new NoiseTable(options.seed);
-    const corpus = corpusEntries(options);
-    this.families = options.families.map((index) => ({
-      index,
-      estimator: createEstimator(options, corpus[index], index, table),
-    }));
+    this.table = new NoiseTable(options.seed);
+    this.corpus = corpusEntries(options);
+    options.families.forEach((index) => this.family(index));
+  }
+
+  private family(index: number): { readonly estimator: Estimator; begun: boolean } {
+    const known = this.families.get(index);
+    if (known) return known;
+    const entry = this.corpus[index];
+    if (!entry) throw new RangeError(`family: expected one of the ${this.corpus.length} of the corpus, got ${index}`);
+    const family = { estimator: createEstimator(this.options, entry, index, this.table), begun: false };
+    this.families.set(index, family);
+    return family;
   }
 
   /**
-   * One truncation of every family with the meta-parameters given. Every family and iteration has a stream of random
-   * numbers of its own, so that no result depends on how the work is divided.
+   * One truncation of a family with the meta-parameters given. Every family and iteration has a stream of random numbers of
+   * its own, so that no result depends on how the work is divided.
    * @param iteration of the phase, from 0
    */
-  run(flat: Float64Array, iteration: number, config: EstimatorConfig): FamilyResult[] {
+  runFamily(index: number, flat: Float64Array, iteration: number, config: EstimatorConfig): FamilyResult {
     const { seed, phase } = this.options;
-    return this.families.map(({ index, estimator }) => {
-      const random = createRandom(seed + 7919 * phase, FIRST_STREAM + iteration * MOST_FAMILIES + index);
-      if (iteration === 0) estimator.begin(random, config);
-      return { index, name: estimator.family.name, ...estimator.run(flat, random, config) };
-    });
+    const random = createRandom(seed + 7919 * phase, FIRST_STREAM + iteration * MOST_FAMILIES + index);
+    const family = this.family(index);
+    if (!family.begun) family.estimator.begin(random, config);
+    family.begun = true;
+    return { index, name: family.estimator.family.name, ...family.estimator.run(flat, random, config) };
   }
 
-  /** State of every family, between two iterations; what a checkpoint stores. */
+  /** One truncation of every family of the shard. */
+  run(flat: Float64Array, iteration: number, config: EstimatorConfig): FamilyResult[] {
+    return this.options.families.map((index) => this.runFamily(index, flat, iteration, config));
+  }
+
+  exportFamily(index: number): EstimatorState {
+    return this.family(index).estimator.exportState();
+  }
+
+  /**
+   * @param state undefined: the family begins anew with its next run
+   * @throws {RangeError} if the state does not fit
+   */
+  importFamily(index: number, state: EstimatorState | undefined, config: EstimatorConfig): void {
+    if (state === undefined) return void this.families.delete(index);
+    const family = this.family(index);
+    family.estimator.importState(state, config);
+    family.begun = true;
+  }
+
+  /** State of every family that has begun, between two iterations; what a checkpoint stores. */
   exportState(): FamilyState[] {
-    return this.families.map(({ index, estimator }) => ({ index, state: estimator.exportState() }));
+    return this.options.families
+      .filter((index) => this.family(index).begun)
+      .map((index) => ({ index, state: this.exportFamily(index) }));
   }
 
-  /** @throws {RangeError} if a family's state is missing or does not fit */
+  /** @throws {RangeError} if a state does not fit */
   importState(states: readonly FamilyState[], config: EstimatorConfig): void {
-    for (const { index, estimator } of this.families) {
-      const family = states.find((candidate) => candidate.index === index);
-      if (!family) throw new RangeError(`state: expected family ${index}, got none`);
-      estimator.importState(family.state, config);
+    for (const index of this.options.families) {
+      this.importFamily(index, states.find((candidate) => candidate.index === index)?.state, config);
     }
   }
 }

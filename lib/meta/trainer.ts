@@ -4,6 +4,7 @@ import { totalIterations, validateMetaTrainingConfig } from './config';
 import type { EstimatorConfig, MetaTrainingConfig, PhaseConfig } from './config';
 import { flatten, maskOf } from './flat';
 import { cosineRate, createMetaOptimizer } from './metaOptimizers';
+import type { DroppedPart, PartsFactory, PartsResult } from './parts';
 import { loadProblems } from './userProblems';
 import { MetaWorkers } from './workers';
 
@@ -14,6 +15,8 @@ export interface MetaTrainingOptions {
   /** Continues this run; its configuration and meta-parameters take the place of `config` and `start`. */
   readonly resume?: Checkpoint;
   readonly threads: number;
+  /** Who computes the parts of an iteration; default: threads of this process. The result does not depend on it. */
+  readonly parts?: PartsFactory;
   readonly signal?: AbortSignal;
   /** Called after every iteration; training waits for it. */
   readonly onProgress?: (progress: MetaTrainingProgress) => void | Promise<void>;
@@ -35,6 +38,8 @@ export interface MetaTrainingProgress {
   readonly losses: Readonly<Record<string, number>>;
   /** Trajectories given up, this iteration. */
   readonly failures: number;
+  /** Families whose part of this iteration nobody could compute: the meta-update is without them. */
+  readonly dropped: readonly DroppedPart[];
   /** The meta-parameters, and their exponential moving average, which is what ships. */
   readonly flat: Float64Array;
   readonly average: Float64Array;
@@ -73,7 +78,9 @@ function overwrite(target: Float64Array, mask: Uint8Array, source: Float64Array)
 export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Array> {
   const { resume } = options;
   const config = validateMetaTrainingConfig(resume?.config ?? options.config);
-  const { architecture, seed, corpus, problems, frozen, phases } = config;
+  const { architecture, seed, corpus, problems, frozen, phases, staleness = 0 } = config;
+  const { threads } = options;
+  const openParts: PartsFactory = options.parts ?? ((shared) => new MetaWorkers({ ...shared, threads }));
   const held = maskOf(architecture, frozen);
   await loadProblems(problems);
   const flat = (resume?.flat ?? options.start ?? flatten(initialWeights(architecture, seed))).slice();
@@ -88,17 +95,32 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
     if (resumed) metaOptimizer.importState(resumed.metaOptimizer);
     else flat.set(average);
     const { kind } = phase.estimator;
-    const workers = new MetaWorkers({
-      ...{ architecture, seed, corpus, problems, frozen, phase: index, kind },
-      threads: options.threads,
-    });
+    const parts = await openParts({ architecture, seed, corpus, problems, frozen, phase: index, kind });
     try {
       const first = resumed?.iteration ?? 0;
-      if (resumed && first > 0) await workers.importState(resumed.families, estimatorAt(phase, first));
+      // Iterations that have been asked for. With staleness they are asked for before the ones before them are applied.
+      const ahead = new Map<number, Promise<PartsResult>>();
+      for (const { iteration, results } of resumed?.pending ?? []) {
+        ahead.set(iteration, Promise.resolve({ results, dropped: [] }));
+      }
+      let next = first + ahead.size;
+      if (resumed && next > 0) await parts.importState(resumed.families, estimatorAt(phase, next));
       for (let iteration = first; iteration < phase.iterations; iteration++) {
         options.signal?.throwIfAborted();
+        for (; next <= iteration + staleness && next < phase.iterations; next++) {
+          const run = parts.run(flat, next, estimatorAt(phase, next));
+          // An error counts when the iteration's turn comes.
+          run.catch(() => undefined);
+          ahead.set(next, run);
+        }
+        const { results, dropped } = await ahead.get(iteration)!;
+        ahead.delete(iteration);
+        if (results.length === 0) {
+          throw new Error(
+            `iteration ${iteration}: expected the part of one family at least, but all were dropped: ${dropped[0]?.reason}`,
+          );
+        }
         const estimator = estimatorAt(phase, iteration);
-        const results = await workers.run(flat, iteration, estimator);
         const gradient = new Float64Array(flat.length);
         for (const result of results) {
           innerSteps += result.steps;
@@ -125,6 +147,7 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
           longestHorizon: 'length' in horizon ? horizon[1] : undefined,
           losses: Object.fromEntries(results.map(({ name, loss }) => [name, loss])),
           failures: results.reduce((sum, { failures }) => sum + failures, 0),
+          dropped,
           flat,
           average,
           checkpoint: async () => ({
@@ -136,12 +159,16 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
             flat: flat.slice(),
             average: average.slice(),
             metaOptimizer: metaOptimizer.exportState(),
-            families: await workers.exportState(),
+            // These first: then every family stands where they end.
+            pending: await Promise.all(
+              [...ahead].map(async ([iteration, run]) => ({ iteration, results: (await run).results })),
+            ),
+            families: await parts.exportState(),
           }),
         });
       }
     } finally {
-      await workers.close();
+      await parts.close();
     }
   }
   return average;

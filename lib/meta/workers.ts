@@ -1,88 +1,74 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { coordinatesOf } from '../problems/lanes/family';
 import { corpusEntries } from './corpus';
 import type { CorpusChoice } from './corpus';
 import type { EstimatorConfig } from './config';
-import type { FamilyResult, FamilyState, ShardOptions } from './shard';
+import type { MetaParts, PartsOptions, PartsResult } from './parts';
+import type { FamilyResult, FamilyState } from './shard';
+import { ask, startThread } from './threads';
 import type { WorkerReply, WorkerRequest } from './worker';
+
+/** Work in a truncation of every family, in units of their own, in the order of the corpus. */
+export function familyCosts(corpus: CorpusChoice): number[] {
+  // A tensor's step costs about as much as seven coordinates'.
+  return corpusEntries(corpus).map(
+    ({ family, blocks }) => blocks * (coordinatesOf(family) + 7 * family.lengths.length),
+  );
+}
+
+/** Families by their cost, the most expensive first. */
+export function byCost(costs: readonly number[]): number[] {
+  return costs.map((_, index) => index).sort((a, b) => costs[b] - costs[a] || a - b);
+}
 
 /** Divides the families among threads, the most expensive first, each to the thread with the least to do. */
 export function divideFamilies(threads: number, corpus: CorpusChoice = { corpus: 'default' }): number[][] {
-  const work = corpusEntries(corpus).map(({ family, blocks }, index) => ({
-    index,
-    // A tensor's step costs about as much as seven coordinates'.
-    cost: blocks * (coordinatesOf(family) + 7 * family.lengths.length),
-  }));
-  const shards = Array.from({ length: Math.min(threads, work.length) }, () => ({ families: [] as number[], cost: 0 }));
-  for (const { index, cost } of work.sort((a, b) => b.cost - a.cost || a.index - b.index)) {
+  const costs = familyCosts(corpus);
+  const shards = Array.from({ length: Math.min(threads, costs.length) }, () => ({ families: [] as number[], cost: 0 }));
+  for (const index of byCost(costs)) {
     const least = shards.reduce((a, b) => (b.cost < a.cost ? b : a));
     least.families.push(index);
-    least.cost += cost;
+    least.cost += costs[index];
   }
   return shards.map(({ families }) => families.sort((a, b) => a - b));
 }
 
-/** In the sources the thread is a TypeScript file, which needs tsx; in the bundle a JavaScript file beside this one. */
-function startWorker(workerData: ShardOptions): Worker {
-  const bundled = new URL('./metaWorker.js', import.meta.url);
-  if (existsSync(fileURLToPath(bundled))) return new Worker(bundled, { workerData });
-  const source = new URL('./worker.ts', import.meta.url).href;
-  const bootstrap = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(source)}); });`;
-  return new Worker(bootstrap, { eval: true, workerData });
-}
-
-/** Sends a request and waits for its reply. A worker takes one request at a time. */
-function ask(worker: Worker, request: WorkerRequest): Promise<WorkerReply> {
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      worker.off('message', onMessage);
-      worker.off('error', onError);
-      worker.off('exit', onExit);
-    };
-    const onMessage = (message: WorkerReply): void => (settle(), resolve(message));
-    const onError = (error: Error): void => (settle(), reject(error));
-    const onExit = (code: number): void => (
-      settle(),
-      reject(new Error(`a meta-training thread ended with code ${code}`))
-    );
-    worker.on('message', onMessage);
-    worker.on('error', onError);
-    worker.on('exit', onExit);
-    worker.postMessage(request);
-  });
-}
-
 /** Threads that compute truncations of the whole corpus together. */
-export class MetaWorkers {
+export class MetaWorkers implements MetaParts {
   private readonly workers: Worker[];
+  /** Per thread the reply to its latest request; a thread takes one at a time. */
+  private readonly latest: Promise<unknown>[];
 
-  constructor(options: Omit<ShardOptions, 'families'> & { readonly threads: number }) {
-    this.workers = divideFamilies(options.threads, options).map((families) => {
-      const { threads: _, ...shard } = options;
-      return startWorker({ ...shard, families });
-    });
+  constructor({ threads, ...options }: PartsOptions & { readonly threads: number }) {
+    this.workers = divideFamilies(threads, options).map((families) =>
+      startThread('metaWorker.js', new URL('./worker.ts', import.meta.url).href, { ...options, families }),
+    );
+    this.latest = this.workers.map(() => Promise.resolve());
   }
 
   private async askAll<T extends { readonly index: number }>(request: WorkerRequest): Promise<T[]> {
-    const replies = await Promise.all(this.workers.map((worker) => ask(worker, request)));
-    return (replies as (readonly T[] | undefined)[])
+    const replies = this.workers.map((worker, i) => {
+      const reply = this.latest[i].then(() => ask<WorkerReply>(worker, request));
+      // An error is whoever's asked; the requests behind it fail by themselves.
+      this.latest[i] = reply.catch(() => undefined);
+      return reply;
+    });
+    return ((await Promise.all(replies)) as (readonly T[] | undefined)[])
       .flatMap((results) => results ?? [])
       .sort((a, b) => a.index - b.index);
   }
 
-  /** One truncation of all families, in the order of the corpus. */
-  run(flat: Float64Array, iteration: number, config: EstimatorConfig): Promise<FamilyResult[]> {
-    return this.askAll({ kind: 'run', flat, iteration, config });
+  async run(flat: Float64Array, iteration: number, config: EstimatorConfig): Promise<PartsResult> {
+    return {
+      results: await this.askAll<FamilyResult>({ kind: 'run', flat: flat.slice(), iteration, config }),
+      dropped: [],
+    };
   }
 
-  /** State of all families between two truncations, in the order of the corpus. */
   exportState(): Promise<FamilyState[]> {
     return this.askAll({ kind: 'export' });
   }
 
-  /** @throws {RangeError} if a family's state is missing or does not fit */
   async importState(states: readonly FamilyState[], config: EstimatorConfig): Promise<void> {
     await this.askAll({ kind: 'import', states, config });
   }

@@ -15,6 +15,7 @@ import {
   scaleIterations,
   scaleToSeconds,
 } from '../../meta/presets';
+import type { Coordinator } from '../../cluster/coordinator';
 import { checkStart, runMetaTraining } from '../../meta/run';
 import { RUN_FILES, RunFolder } from '../../meta/runFolder';
 import type { LogEntry } from '../../meta/runLog';
@@ -22,6 +23,8 @@ import type { MetaTrainingProgress } from '../../meta/trainer';
 import { loadProblems } from '../../meta/userProblems';
 import { loadWeights } from '../../optimizer/presets';
 import type { Weights } from '../../optimizer/weights';
+import { addClusterOptions, addressOf, endOnSigterm } from '../cluster';
+import type { ClusterCommandOptions } from '../cluster';
 import type { Context } from '../context';
 import { Interrupted, UsageError } from '../exit';
 import { integerAtLeast, positiveNumber } from '../options';
@@ -31,7 +34,7 @@ import { createProgress } from '../progress';
 /** With more families than this progress gives their mean only; the log has them all. */
 const MOST_FAMILIES_SHOWN = 12;
 
-interface MetaTrainCommandOptions {
+interface MetaTrainCommandOptions extends ClusterCommandOptions {
   out: string;
   preset: string;
   config?: string;
@@ -39,6 +42,7 @@ interface MetaTrainCommandOptions {
   start?: string;
   problems?: string;
   seed?: number;
+  staleness?: number;
   minutes?: number;
   innerSteps?: number;
   threads: number;
@@ -47,6 +51,7 @@ interface MetaTrainCommandOptions {
   logEvery: number;
   snapshotEvery: number;
   checkpointSeconds: number;
+  priority?: number;
   json?: boolean;
 }
 
@@ -68,6 +73,10 @@ the number of iterations before the run begins (--minutes by a short trial of tr
 Ctrl-C writes a checkpoint and ends with exit code 130; after a kill the run resumes from the last checkpoint. A resumed run has the
 configuration and the settings that it began with.
 
+More than one machine: with --cluster this process computes no parts itself but gives them to workers, through Redis or Valkey. Start as many
+as you like, wherever you like, with "learned-optimizer worker --cluster URL"; they come and go at will, and the result has the same bits as
+without --cluster. A URL with a password goes into LEARNED_OPTIMIZER_CLUSTER or --cluster-file. See docs/cluster.md.
+
 Problems of your own: --problems names a JavaScript module whose default export is a list of families as
 learned-optimizer/problems has them; see docs/problems.md.
 
@@ -84,6 +93,8 @@ Examples:
       from the weights of a preset on, in an architecture whose shapes are the same
   $ learned-optimizer meta-train --corpus none --problems ./mine.mjs --minutes 10 --out mine
       on problems of your own alone
+  $ learned-optimizer meta-train --cluster redis://queue.example:6379 --out mine
+      on the workers of a cluster
 `;
 
 /** Options that say what a new run does; a resumed one knows. */
@@ -94,6 +105,7 @@ const OF_NEW_RUNS = [
   'start',
   'problems',
   'seed',
+  'staleness',
   'minutes',
   'innerSteps',
   'validation',
@@ -112,7 +124,14 @@ function refuseOnResume(command: Command): void {
 }
 
 /** @throws {UsageError} if there is no such file or it holds no configuration */
-function readConfig({ config, preset, seed, corpus, problems }: MetaTrainCommandOptions): MetaTrainingConfig {
+function readConfig({
+  config,
+  preset,
+  seed,
+  staleness,
+  corpus,
+  problems,
+}: MetaTrainCommandOptions): MetaTrainingConfig {
   let chosen = META_TRAINING_PRESETS[preset];
   if (config !== undefined) {
     if (!existsSync(config)) throw new UsageError(`--config: expected a JSON file, but ${config} does not exist`);
@@ -124,6 +143,7 @@ function readConfig({ config, preset, seed, corpus, problems }: MetaTrainCommand
   }
   const own = {
     ...(seed === undefined ? {} : { seed }),
+    ...(staleness === undefined ? {} : { staleness }),
     ...(corpus === undefined ? {} : { corpus }),
     ...(problems === undefined ? {} : { problems: resolve(problems) }),
   };
@@ -162,19 +182,44 @@ async function bounded(options: MetaTrainCommandOptions, context: Context): Prom
 }
 
 /** What is known so far. The families come last: a terminal cuts off what it has no room for. */
-function detail({ seconds, innerSteps, phase, rate, losses }: LogEntry | MetaTrainingProgress, left: number): string {
+function detail(
+  { seconds, innerSteps, phase, rate, losses }: LogEntry | MetaTrainingProgress,
+  left: number,
+  cluster: Coordinator | undefined,
+): string {
   const mean = Object.values(losses).reduce((sum, loss, _, { length }) => sum + loss / length, 0);
   const speed = Math.round(innerSteps / seconds).toLocaleString('en');
   const families = Object.entries(losses).map(([name, loss]) => `${name} ${loss.toFixed(2)}`);
   const shown = families.length > MOST_FAMILIES_SHOWN ? '' : `; ${families.join(', ')}`;
+  const workers = cluster ? `${cluster.workers} ${cluster.workers === 1 ? 'worker' : 'workers'}, ` : '';
   return (
-    `${phase}, meta-loss ${mean.toFixed(2)}, rate ${formatRate(rate)}, ${speed} steps/s, ` +
+    `${workers}${phase}, meta-loss ${mean.toFixed(2)}, rate ${formatRate(rate)}, ${speed} steps/s, ` +
     `${Math.ceil((left * seconds) / 60)} min left${shown}`
   );
 }
 
+/** The cluster that the options name, if any. */
+async function openCluster(
+  options: MetaTrainCommandOptions,
+  config: MetaTrainingConfig | undefined,
+  context: Context,
+): Promise<Coordinator | undefined> {
+  const address = options.cluster === undefined && options.clusterFile === undefined ? undefined : addressOf(options);
+  if (!address) return undefined;
+  // Loaded only here, with BullMQ.
+  const { Coordinator } = await import('../../cluster/coordinator');
+  const { problems } = config ?? RunFolder.configOf(options.out);
+  return Coordinator.open({
+    ...{ address, problems, name: options.clusterName, priority: options.priority },
+    say: (text) => note(context.streams, text),
+  });
+}
+
 async function metaTrainCommand(options: MetaTrainCommandOptions, context: Context, command: Command): Promise<void> {
-  const { streams, signal } = context;
+  const { streams } = context;
+  const isCluster = options.cluster !== undefined || options.clusterFile !== undefined;
+  // A coordinator in a container is stopped by SIGTERM.
+  const signal = isCluster ? endOnSigterm(context.signal) : context.signal;
   if (options.resume) refuseOnResume(command);
   if (options.snapshotEvery % options.logEvery !== 0) {
     throw new UsageError(
@@ -190,6 +235,7 @@ async function metaTrainCommand(options: MetaTrainCommandOptions, context: Conte
   }
   const config = options.resume ? undefined : await bounded(options, context);
   const start = config && options.start !== undefined ? readStart(options.start, config) : undefined;
+  const cluster = await openCluster(options, config, context);
   const progress = createProgress(streams);
   let last: LogEntry | undefined;
   const result = await runMetaTraining({
@@ -198,6 +244,7 @@ async function metaTrainCommand(options: MetaTrainCommandOptions, context: Conte
     start,
     resume: options.resume ?? false,
     threads: options.threads,
+    parts: cluster?.parts,
     logEvery: options.logEvery,
     snapshotEvery: options.snapshotEvery,
     checkpointSeconds: options.checkpointSeconds,
@@ -208,14 +255,17 @@ async function metaTrainCommand(options: MetaTrainCommandOptions, context: Conte
     },
     onProgress: (p) => {
       const left = (p.iterations - p.iteration) / p.iteration;
-      progress.update('meta-training', p.iteration, p.iterations, detail(last ?? p, left));
+      progress.update('meta-training', p.iteration, p.iterations, detail(last ?? p, left, cluster));
     },
   })
     .catch((error: unknown) => {
       if (!signal.aborted) throw error;
       throw new Interrupted(`interrupted; go on with --resume --out ${options.out}`);
     })
-    .finally(() => progress.stop());
+    .finally(async () => {
+      progress.stop();
+      await cluster?.close();
+    });
   const summary = {
     folder: options.out,
     iterations: last?.iteration,
@@ -224,16 +274,27 @@ async function metaTrainCommand(options: MetaTrainCommandOptions, context: Conte
     bestScore: result.bestScore,
     best: join(options.out, RUN_FILES.best),
     final: join(options.out, RUN_FILES.final),
+    cluster: cluster?.counts(),
   };
   if (options.json) return printJson(streams, summary);
   const score = result.bestScore === undefined ? '' : `, validation score ${result.bestScore.toFixed(3)}`;
   printLine(streams, `best   ${summary.best}${score}`);
   printLine(streams, `final  ${summary.final}`);
+  if (cluster) printLine(streams, countsText(cluster));
+}
+
+/** What came of the jobs, with what was lost. */
+function countsText(cluster: Coordinator): string {
+  const { jobs, results, refused, repaired, recomputed, dropped, bytesSent, bytesReceived } = cluster.counts();
+  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+  return (
+    `jobs   ${jobs}, results ${results}, refused ${refused}, put into the queue again ${repaired}, computed again ${recomputed}, dropped ${dropped}; ` +
+    `${megabytes(bytesSent)} sent, ${megabytes(bytesReceived)} received`
+  );
 }
 
 export function addMetaTrainCommand(program: Command, context: Context): void {
-  program
-    .command('meta-train')
+  addClusterOptions(program.command('meta-train'))
     .summary('train an optimizer of your own on small synthetic problems')
     .description(
       'Meta-trains weights of the learned optimizer from nothing: a warm start by truncated back-propagation, then persistent\n' +
@@ -257,6 +318,12 @@ export function addMetaTrainCommand(program: Command, context: Context): void {
     )
     .option('--inner-steps <n>', 'as many iterations as make so many steps on problems', positiveNumber)
     .option('--threads <n>', 'worker threads', integerAtLeast(1), availableParallelism())
+    .option('--priority <n>', 'of the jobs among those of other runs in the cluster, 1 before 2', integerAtLeast(1))
+    .option(
+      '--staleness <n>',
+      "families may be so many meta-updates ahead of the slowest; another result (default: the configuration's, 0)",
+      integerAtLeast(0),
+    )
     .option('--resume', 'go on with the run in the folder')
     .option('--no-validation', 'do not judge snapshots; the best weights are then those at the end')
     .option('--log-every <n>', 'iterations between two lines of the log', integerAtLeast(1), 50)

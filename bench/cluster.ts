@@ -1,0 +1,207 @@
+/** `npm run bench:cluster`: what spreading meta-training over workers costs and brings. */
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { Command } from 'commander';
+import { runScript } from '../lib/cli/runScript';
+import { integerAtLeast } from '../lib/cli/options';
+import { parseAddress } from '../lib/cluster/address';
+import { CLUSTER_VARIABLE } from '../lib/cluster/address';
+import { Coordinator } from '../lib/cluster/coordinator';
+import type { CoordinatorCounts } from '../lib/cluster/coordinator';
+import type { WorkerCounts } from '../lib/cluster/worker';
+import { DEFAULT_META_TRAINING } from '../lib/meta/config';
+import type { MetaTrainingConfig } from '../lib/meta/config';
+import { metaTrain } from '../lib/meta/trainer';
+import { endChild, startChild, withRedis } from './cluster/processes';
+import { describeMachine } from './machine';
+
+interface Options {
+  readonly iterations: number;
+  readonly warmUp: number;
+  readonly instant: number;
+  readonly json?: string;
+}
+
+/** A stretch of a run, after its warm-up. */
+interface Stretch {
+  readonly iterations: number;
+  readonly seconds: number;
+  readonly iterationsPerSecond: number;
+  /** Of this process, which is trainer or coordinator. */
+  readonly processorSeconds: number;
+}
+
+interface ClusterStretch extends Stretch {
+  readonly workers: number;
+  readonly counts: CoordinatorCounts;
+  /** Of the whole run, warm-up included. */
+  readonly workerCounts: readonly WorkerCounts[];
+}
+
+const HELP = `
+The setting is that of the shipped weights in its evolution phase (truncation 40, seven families): its jobs have the real length.
+
+  trainer    iterations per second of the trainer on threads of one process
+  cluster    the same with worker processes on this machine, coordinator and Redis included; bits are compared
+  instant    jobs per second where workers answer at once with states of the real size: what the coordinator can feed
+
+Figures are of use on an idle machine only; the load is printed with them.
+`;
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+function configOf(iterations: number): MetaTrainingConfig {
+  const [, evolution] = DEFAULT_META_TRAINING.phases;
+  return { ...DEFAULT_META_TRAINING, phases: [{ ...evolution, iterations }] };
+}
+
+/** Trains; times the iterations after the warm-up. */
+async function timed(
+  config: MetaTrainingConfig,
+  warmUp: number,
+  options: Pick<Parameters<typeof metaTrain>[0], 'threads' | 'parts'>,
+): Promise<Stretch & { readonly average: Float64Array }> {
+  let begun = { time: 0, cpu: process.cpuUsage() };
+  let stretch: Stretch | undefined;
+  const average = await metaTrain({
+    ...{ config, ...options },
+    onProgress: ({ iteration, iterations }) => {
+      if (iteration === warmUp) begun = { time: performance.now(), cpu: process.cpuUsage() };
+      if (iteration < iterations) return;
+      const seconds = (performance.now() - begun.time) / 1000;
+      const { user, system } = process.cpuUsage(begun.cpu);
+      const done = iteration - warmUp;
+      stretch = {
+        ...{ iterations: done, seconds, iterationsPerSecond: done / seconds },
+        processorSeconds: (user + system) / 1e6,
+      };
+    },
+  });
+  return { ...stretch!, average };
+}
+
+async function cluster(
+  url: string,
+  config: MetaTrainingConfig,
+  warmUp: number,
+  workers: number,
+  kind: 'real' | 'instant',
+): Promise<ClusterStretch & { readonly average: Float64Array }> {
+  // Names of its own: a run before with the same configuration had the same jobs.
+  const name = `bench-${kind}-${workers}`;
+  const coordinator = await Coordinator.open({ address: parseAddress(url, 'bench'), name, say });
+  const children = Array.from({ length: workers }, () =>
+    kind === 'real'
+      ? startChild('lib/cli/main.ts', ['worker', '--processes', '1', '--cluster-name', name, '--json'], {
+          [CLUSTER_VARIABLE]: url,
+        })
+      : startChild('bench/cluster/instantWorker.ts', [name], { CLUSTER_URL: url }),
+  );
+  try {
+    const stretch = await timed(config, warmUp, { threads: 1, parts: coordinator.parts });
+    const counts = coordinator.counts();
+    const printed = await Promise.all(children.map(endChild));
+    const workerCounts = kind === 'real' ? printed.map((text) => JSON.parse(text) as WorkerCounts) : [];
+    return { ...stretch, workers, counts, workerCounts };
+  } finally {
+    children.forEach(({ process: child }) => child.kill('SIGKILL'));
+    await coordinator.close();
+  }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+const same = (a: Float64Array, b: Float64Array): boolean => a.every((value, i) => Object.is(value, b[i]));
+const withoutBits = <T extends { average: Float64Array }>({ average: _, ...rest }: T): Omit<T, 'average'> => rest;
+
+async function measure({ iterations, warmUp, instant, json }: Options): Promise<void> {
+  const load = [loadavg()[0]];
+  const config = configOf(iterations + warmUp);
+  say('trainer, 1 thread');
+  const one = await timed(config, warmUp, { threads: 1 });
+  say('trainer, 2 threads');
+  const two = await timed(config, warmUp, { threads: 2 });
+  const [single, double, fed] = await withRedis(async (url) => {
+    say('cluster, 1 worker');
+    const first = await cluster(url, config, warmUp, 1, 'real');
+    say('cluster, 2 workers');
+    const second = await cluster(url, config, warmUp, 2, 'real');
+    say('cluster, workers that answer at once');
+    return [first, second, await cluster(url, configOf(instant + warmUp), warmUp, 2, 'instant')] as const;
+  });
+  for (const run of [two, single, double]) {
+    if (!same(run.average, one.average)) throw new Error('WRONG: a run gave other bits than the trainer on one thread');
+  }
+  load.push(loadavg()[0]);
+  const families = double.counts.jobs / config.phases[0].iterations;
+  const jobSeconds =
+    sum(double.workerCounts.map(({ busySeconds }) => busySeconds)) / sum(double.workerCounts.map(({ parts }) => parts));
+  const instantJobs = fed.iterations * families;
+  const perUpdate = (bytes: number): number => Math.round(bytes / config.phases[0].iterations);
+  const figures = {
+    trainer: {
+      one: withoutBits(one),
+      two: withoutBits(two),
+      scaling: two.iterationsPerSecond / one.iterationsPerSecond,
+    },
+    cluster: {
+      one: withoutBits(single),
+      two: withoutBits(double),
+      scaling: double.iterationsPerSecond / single.iterationsPerSecond,
+      ofTrainer: double.iterationsPerSecond / two.iterationsPerSecond,
+    },
+    jobSeconds,
+    bytesPerMetaUpdate: {
+      coordinatorSends: perUpdate(double.counts.bytesSent),
+      coordinatorReceives: perUpdate(double.counts.bytesReceived),
+      workersSend: perUpdate(sum(double.workerCounts.map(({ bytesSent }) => bytesSent))),
+      workersReceive: perUpdate(sum(double.workerCounts.map(({ bytesReceived }) => bytesReceived))),
+    },
+    instant: {
+      ...withoutBits(fed),
+      jobsPerSecond: instantJobs / fed.seconds,
+      coordinatorMillisecondsPerJob: (1000 * fed.processorSeconds) / instantJobs,
+      /** Cores that such a rate of jobs of the real length keeps busy, where the corpus has so many families. */
+      coresKeptBusy: (instantJobs / fed.seconds) * jobSeconds,
+      /** The same were the coordinator's processor time the only limit: on a core of its own. */
+      coresByProcessorTime: (instantJobs / fed.processorSeconds) * jobSeconds,
+    },
+  };
+  const rate = ({ iterationsPerSecond }: Stretch): string => iterationsPerSecond.toFixed(2);
+  console.log(`iterations per second   1        2        2 / 1`);
+  console.log(
+    `  trainer, threads      ${rate(one).padEnd(8)} ${rate(two).padEnd(8)} ${figures.trainer.scaling.toFixed(2)}`,
+  );
+  console.log(
+    `  cluster, workers      ${rate(single).padEnd(8)} ${rate(double).padEnd(8)} ${figures.cluster.scaling.toFixed(2)}`,
+  );
+  console.log(`a job takes ${(1000 * jobSeconds).toFixed(1)} ms of computation; ${families} jobs per meta-update`);
+  const { coordinatorSends, coordinatorReceives, workersSend, workersReceive } = figures.bytesPerMetaUpdate;
+  console.log(
+    `bytes per meta-update: coordinator sends ${coordinatorSends}, receives ${coordinatorReceives}; workers send ${workersSend}, receive ${workersReceive}`,
+  );
+  const { jobsPerSecond, coordinatorMillisecondsPerJob, coresKeptBusy, coresByProcessorTime } = figures.instant;
+  console.log(
+    `workers that answer at once: ${jobsPerSecond.toFixed(0)} jobs/s, ${coordinatorMillisecondsPerJob.toFixed(2)} ms of the coordinator's processor time each; enough for ${coresKeptBusy.toFixed(0)} cores at the real length, by processor time for ${coresByProcessorTime.toFixed(0)}`,
+  );
+  const machine = describeMachine();
+  console.log(
+    `${Object.entries(machine)
+      .map(([k, v]) => `${k} ${v}`)
+      .join(', ')}; load ${load.map((l) => l.toFixed(1)).join(', ')}`,
+  );
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine, load, ...figures }, null, 2)}\n`);
+}
+
+const command = new Command('bench:cluster')
+  .description('Measures meta-training on a cluster whose workers and Redis are on this machine.')
+  .option('--iterations <n>', 'measured per run', integerAtLeast(1), 60)
+  .option('--warm-up <n>', 'iterations before', integerAtLeast(1), 15)
+  .option('--instant <n>', 'iterations with workers that answer at once', integerAtLeast(1), 300)
+  .option('--json <file>', 'write the figures there')
+  .addHelpText('after', HELP)
+  .exitOverride()
+  .action((options: Options) => measure(options));
+
+const streams = { out: process.stdout, err: process.stderr };
+process.exitCode = await runScript('bench:cluster', command, process.argv.slice(2), streams);
+process.exit();

@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import { AddressError, CLUSTER_VARIABLE, findAddress } from '../cluster/address';
+import type { ClusterAddress } from '../cluster/address';
+import { Interrupted, UsageError } from './exit';
+
+/** Options of the commands that take part in a cluster. */
+export interface ClusterCommandOptions {
+  cluster?: string | true;
+  clusterFile?: string;
+  clusterName?: string;
+}
+
+export function addClusterOptions(command: Command): Command {
+  return command
+    .option(
+      '--cluster [url]',
+      `Redis or Valkey of a cluster, such as redis://host:6379, with TLS rediss://; without a URL the one in ${CLUSTER_VARIABLE}`,
+    )
+    .option('--cluster-file <file>', 'a file that holds the URL, such as a secret of a container')
+    .option('--cluster-name <name>', 'prefix of its keys, where several clusters share a Redis');
+}
+
+/** @throws {UsageError} if there is no address or it cannot be used */
+export function addressOf({ cluster, clusterFile, clusterName }: ClusterCommandOptions): ClusterAddress {
+  if (clusterName !== undefined && !/^[\w.-]{1,100}$/.test(clusterName)) {
+    throw new UsageError(`--cluster-name: expected letters, digits, dots and hyphens, got ${clusterName}`);
+  }
+  try {
+    const address = findAddress({ cluster, clusterFile }, process.env);
+    if (address) return address;
+  } catch (error) {
+    if (error instanceof AddressError) throw new UsageError(error.message);
+    throw error;
+  }
+  throw new UsageError(
+    `--cluster: expected a URL such as redis://host:6379, or one in the environment variable ${CLUSTER_VARIABLE}, got none`,
+  );
+}
+
+/**
+ * The signal, aborted by SIGTERM too: that is how containers are stopped. A second one ends the process.
+ * @param minutes aborted after so long as well
+ */
+export function endOnSigterm(signal: AbortSignal, minutes?: number): AbortSignal {
+  // Not AbortSignal.any: Node 20 may collect a signal of it as garbage, and then it never comes.
+  const controller = new AbortController();
+  const stop = (): void => controller.abort(new Interrupted('stopped'));
+  process.once('SIGTERM', stop);
+  // A process that another one started ends with it.
+  process.once('disconnect', stop);
+  if (minutes !== undefined) setTimeout(stop, 60_000 * minutes).unref();
+  if (signal.aborted) controller.abort(signal.reason);
+  signal.addEventListener('abort', () => controller.abort(signal.reason));
+  return controller.signal;
+}

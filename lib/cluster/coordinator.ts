@@ -1,0 +1,120 @@
+import { sha256OfFile } from '../sha256';
+import type { PartsFactory } from '../meta/parts';
+import type { ClusterAddress } from './address';
+import { ClusterParts } from './clusterParts';
+import { Dispatcher } from './dispatcher';
+import type { DispatchCounts } from './dispatcher';
+import { localEngine, queueNameOf } from './engine';
+import type { Engine } from './engine';
+import { membersOf, Presence } from './presence';
+import type { Member } from './presence';
+import { DEFAULT_NAME, RedisAccess } from './redis';
+import type { Say } from './redis';
+
+/** Seconds without a worker, or without a result, after which the coordinator says so, and between two such words. */
+const PATIENCE_SECONDS = 15;
+const REPEAT_SECONDS = 120;
+
+export interface CoordinatorOptions {
+  readonly address: ClusterAddress;
+  /** Absolute path of the user's module of problems, which is in the configuration too. */
+  readonly problems?: string;
+  readonly name?: string;
+  readonly priority?: number;
+  readonly pollSeconds?: number;
+  readonly engine?: Engine;
+  /** Called with what a person should know. */
+  readonly say?: Say;
+}
+
+/** What a coordinator has done so far. */
+export interface CoordinatorCounts extends DispatchCounts {
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+/** Spreads the parts of a meta-training run over workers. */
+export class Coordinator {
+  private members: readonly Member[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private lastWord = -Infinity;
+  private lastResult = performance.now();
+  private results = 0;
+
+  private constructor(
+    private readonly access: RedisAccess,
+    private readonly dispatcher: Dispatcher,
+    private readonly engine: Engine,
+    private readonly queue: string,
+    private readonly presence: Presence,
+    private readonly problems: string | undefined,
+    private readonly say: Say,
+  ) {}
+
+  static async open(options: CoordinatorOptions): Promise<Coordinator> {
+    const { address, name = DEFAULT_NAME, pollSeconds, priority, engine = localEngine(), say = () => {} } = options;
+    const problems = options.problems === undefined ? undefined : await sha256OfFile(options.problems);
+    const access = await RedisAccess.open(address, name, say);
+    const queue = queueNameOf(engine, problems);
+    const dispatcher = await Dispatcher.open(access, queue, { pollSeconds, priority });
+    const redis = access.connect();
+    const presence: Presence = new Presence(redis, access, () => ({
+      ...{ role: 'coordinator' as const, queue, ...engine },
+      counts: { ...coordinator.counts() },
+    }));
+    const coordinator: Coordinator = new Coordinator(access, dispatcher, engine, queue, presence, problems, (text) =>
+      say(address.redact(text)),
+    );
+    await presence.start();
+    const look = async (): Promise<void> => {
+      coordinator.members = await membersOf(redis, access);
+      coordinator.complain();
+    };
+    await look();
+    coordinator.timer = setInterval(() => void look().catch(() => undefined), 5000);
+    return coordinator;
+  }
+
+  /** For `runMetaTraining`: the parts of a phase as jobs of this cluster. */
+  get parts(): PartsFactory {
+    return (options) => new ClusterParts(this.dispatcher, this.engine, options, this.problems, this.say);
+  }
+
+  /** Workers that take the jobs of this coordinator. */
+  get workers(): number {
+    return this.members.filter(({ role, queue }) => role === 'worker' && queue === this.queue).length;
+  }
+
+  counts(): CoordinatorCounts {
+    const { counts, blobs } = this.dispatcher;
+    return { ...counts, bytesSent: blobs.sent, bytesReceived: blobs.received };
+  }
+
+  /** Says what stalls a run. */
+  private complain(): void {
+    const now = performance.now();
+    const { results } = this.dispatcher.counts;
+    if (results !== this.results || this.dispatcher.open === 0) this.lastResult = now;
+    this.results = results;
+    if (now - this.lastResult < 1000 * PATIENCE_SECONDS || now - this.lastWord < 1000 * REPEAT_SECONDS) return;
+    this.lastWord = now;
+    const seconds = Math.round((now - this.lastResult) / 1000);
+    const others = this.members.filter(({ role, queue }) => role === 'worker' && queue !== this.queue);
+    const { version, isa } = this.engine;
+    const unfit = others.map(
+      (m) => `${m.host} (${m.version}, ${m.isa}${m.queue.split('-').length > 4 ? ', --problems' : ''})`,
+    );
+    this.say(
+      `no result for ${seconds} s: ${this.dispatcher.open} jobs wait, ${this.workers} workers fit. ` +
+        `Wanted: learned-optimizer ${version} on ${isa}${this.problems ? ', with --problems' : ''}` +
+        (unfit.length > 0 ? `; others are there: ${unfit.slice(0, 5).join(', ')}` : ''),
+    );
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.presence.stop();
+    await this.dispatcher.close();
+    this.access.close();
+  }
+}

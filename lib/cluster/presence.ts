@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Redis } from 'ioredis';
+import type { RedisAccess } from './redis';
+
+/** How often a member says that it is there, and for how long it is believed, in seconds. */
+const EVERY_SECONDS = 5;
+const BELIEVED_SECONDS = 20;
+
+export type Role = 'coordinator' | 'worker';
+
+/** A process of the cluster, as it describes itself. */
+export interface Member {
+  readonly role: Role;
+  readonly id: string;
+  readonly host: string;
+  readonly process: number;
+  readonly queue: string;
+  readonly version: string;
+  readonly isa: string;
+  /** What it has done so far. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** A process's sign of life. */
+export class Presence {
+  private readonly id = randomBytes(6).toString('hex');
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly access: RedisAccess,
+    private readonly describe: () => Pick<Member, 'role' | 'queue' | 'version' | 'isa' | 'counts'>,
+  ) {}
+
+  private get key(): string {
+    return this.access.key('member', this.id);
+  }
+
+  async start(): Promise<void> {
+    await this.say();
+    this.timer = setInterval(() => void this.say(), 1000 * EVERY_SECONDS);
+  }
+
+  private async say(): Promise<void> {
+    const member: Member = { id: this.id, host: hostname(), process: process.pid, ...this.describe() };
+    await this.redis.set(this.key, JSON.stringify(member), 'EX', BELIEVED_SECONDS).catch(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    // Without a connection the sign expires by itself.
+    if (this.redis.status === 'ready') await this.redis.unlink(this.key).catch(() => undefined);
+  }
+}
+
+function readMember(text: string): Member | undefined {
+  try {
+    const { role, id, host, process, queue, version, isa, counts } = JSON.parse(text) as Member;
+    const texts = [id, host, queue, version, isa].every((value) => typeof value === 'string' && value.length < 300);
+    if ((role !== 'coordinator' && role !== 'worker') || !texts || typeof process !== 'number') return undefined;
+    const numbers = Object.entries(counts ?? {}).filter(([, value]) => typeof value === 'number');
+    return { role, id, host, process, queue, version, isa, counts: Object.fromEntries(numbers) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The processes of the cluster that have shown themselves lately. What is no description of one is left out. */
+export async function membersOf(redis: Redis, access: RedisAccess): Promise<Member[]> {
+  const keys: string[] = [];
+  for await (const found of redis.scanStream({ match: access.key('member', '*'), count: 1000 })) {
+    keys.push(...(found as string[]));
+  }
+  if (keys.length === 0) return [];
+  const texts = await redis.mget(...new Set(keys));
+  return texts.flatMap((text) => readMember(text ?? '') ?? []).sort((a, b) => (a.id < b.id ? -1 : 1));
+}

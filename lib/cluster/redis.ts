@@ -1,0 +1,107 @@
+import type { Redis } from 'ioredis';
+import type { ClusterAddress } from './address';
+
+/** Keys of everything that a cluster has in Redis begin with this, unless another name is chosen. */
+export const DEFAULT_NAME = 'learned-optimizer';
+
+/** Seconds that a first connection may take. */
+const CONNECT_SECONDS = 10;
+
+/** A connection from which no reply has come for so long counts as lost. */
+const SILENCE_SECONDS = 30;
+
+type BullMq = typeof import('bullmq');
+
+export type Say = (text: string) => void;
+
+/** Connections to the cluster's Redis, and BullMQ, which are loaded only here. */
+export class RedisAccess {
+  private readonly connections: Redis[] = [];
+  private lost = false;
+  private closing = false;
+
+  private constructor(
+    readonly address: ClusterAddress,
+    /** Prefix of all keys. */
+    readonly name: string,
+    readonly bullmq: BullMq,
+    private readonly IoRedis: typeof Redis,
+    private readonly say: Say,
+  ) {}
+
+  /**
+   * Connects once, to see that it can be done.
+   * @throws {Error} naming the address and what went wrong
+   */
+  static async open(address: ClusterAddress, name: string, say: Say): Promise<RedisAccess> {
+    const [bullmq, ioredis] = await Promise.all([import('bullmq'), import('ioredis')]);
+    const access = new RedisAccess(address, name, bullmq, ioredis.Redis, (text) => say(address.redact(text)));
+    await access.tryOnce();
+    return access;
+  }
+
+  private async tryOnce(): Promise<void> {
+    const redis = new this.IoRedis(this.address.url, {
+      lazyConnect: true,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => null,
+      connectTimeout: 1000 * CONNECT_SECONDS,
+    });
+    let cause: Error | undefined;
+    redis.on('error', (error: Error) => (cause ??= error));
+    try {
+      await redis.connect();
+      await redis.ping();
+    } catch (error) {
+      const { message } = cause ?? (error as Error);
+      throw new Error(
+        `cluster: expected a Redis or Valkey at ${this.address.shown}, but connecting failed: ${this.address.redact(message)}`,
+      );
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** A connection that waits and comes back when it is lost: commands are sent again, as often as it takes. */
+  connect(): Redis {
+    const redis = new this.IoRedis(this.address.url, {
+      maxRetriesPerRequest: null,
+      // A network that swallows packets says nothing; blocking commands wait for ten seconds at most.
+      socketTimeout: 1000 * SILENCE_SECONDS,
+      retryStrategy: (times: number) => Math.min(100 * times, 2000),
+    });
+    // Without a listener an error would end the process.
+    redis.on('error', (error: Error) => this.onLost(error));
+    redis.on('close', () => this.onLost());
+    redis.on('ready', () => this.onReady());
+    this.connections.push(redis);
+    return redis;
+  }
+
+  private onLost(error?: Error): void {
+    if (this.lost || this.closing) return;
+    this.lost = true;
+    this.say(`connection to ${this.address.shown} lost${error ? ` (${error.message})` : ''}; waiting until it is back`);
+  }
+
+  private onReady(): void {
+    if (!this.lost) return;
+    this.lost = false;
+    this.say(`connection to ${this.address.shown} is back`);
+  }
+
+  /** Says what BullMQ reports; the loss of a connection is said once, by the above. */
+  onError(error: Error): void {
+    if (this.closing || /closed|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT/i.test(error.message)) return;
+    this.say(error.message);
+  }
+
+  key(...parts: readonly string[]): string {
+    return [this.name, ...parts].join(':');
+  }
+
+  close(): void {
+    this.closing = true;
+    for (const redis of this.connections) redis.disconnect();
+  }
+}

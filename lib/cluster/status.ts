@@ -1,0 +1,54 @@
+import type { ClusterAddress } from './address';
+import { membersOf } from './presence';
+import type { Member } from './presence';
+import { DEFAULT_NAME, RedisAccess } from './redis';
+
+/** Jobs of a queue by what they wait for. */
+export interface QueueStatus {
+  readonly queue: string;
+  readonly waiting: number;
+  readonly active: number;
+  /** Between two tries. */
+  readonly delayed: number;
+  /** Given up, kept for people. */
+  readonly failed: number;
+  /** Why the latest one failed. */
+  readonly lastFailure?: string;
+}
+
+export interface ClusterStatus {
+  readonly members: readonly Member[];
+  readonly queues: readonly QueueStatus[];
+  /** Memory that Redis uses, and what it may use; 0: no limit. */
+  readonly memoryBytes: number;
+  readonly memoryLimitBytes: number;
+}
+
+/** What a cluster is doing now. Changes nothing. */
+export async function clusterStatus(address: ClusterAddress, name: string = DEFAULT_NAME): Promise<ClusterStatus> {
+  const access = await RedisAccess.open(address, name, () => undefined);
+  try {
+    const redis = access.connect();
+    const members = await membersOf(redis, access);
+    const queues: QueueStatus[] = [];
+    for (const queueName of [...new Set(members.map(({ queue }) => queue))].sort()) {
+      const queue = new access.bullmq.Queue(queueName, { connection: redis, prefix: name, skipMetasUpdate: true });
+      const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
+      const [last] = await queue.getFailed(0, 0);
+      queues.push({
+        queue: queueName,
+        waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0),
+        active: counts['active'] ?? 0,
+        delayed: counts['delayed'] ?? 0,
+        failed: counts['failed'] ?? 0,
+        ...(last ? { lastFailure: (last.failedReason ?? '').slice(0, 500) } : {}),
+      });
+      await queue.close();
+    }
+    const memory = await redis.info('memory');
+    const number = (field: string): number => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
+    return { members, queues, memoryBytes: number('used_memory'), memoryLimitBytes: number('maxmemory') };
+  } finally {
+    access.close();
+  }
+}

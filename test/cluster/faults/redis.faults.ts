@@ -1,0 +1,109 @@
+import { Redis } from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeAll, expect, it } from 'vitest';
+import { metaTrain } from '../../../lib/meta/trainer';
+import { describeWithRedis, RedisServer } from '../redisServer';
+import { evolution, runOnCluster, startWorker, stopWorkers } from '../setup';
+import type { WorkerChild } from '../setup';
+import { Proxy } from './proxy';
+
+const config = evolution(5);
+/** How long the connection is cut: a minute takes CLUSTER_CUT_SECONDS=60. */
+const CUT_SECONDS = Number(process.env['CLUSTER_CUT_SECONDS'] ?? '8');
+
+describeWithRedis('faults of Redis and the network', { timeout: 300_000 }, () => {
+  let server: RedisServer | undefined;
+  let undisturbed: Float64Array;
+  let workers: WorkerChild[] = [];
+  beforeAll(async () => {
+    undisturbed = await metaTrain({ config, threads: 1 });
+  });
+  afterEach(async () => {
+    await stopWorkers(workers);
+    await server?.stop();
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)('restarted after %s, its persistence on: the same bits', async (signal) => {
+    const own = (server = await RedisServer.start());
+    workers = [startWorker(own.url, { delay: 100 }), startWorker(own.url, { delay: 100 })];
+    let restarted: Promise<void> | undefined;
+    const { average, counts, said } = await runOnCluster(own.url, config, {
+      // While the jobs of the next iteration are under way.
+      onIteration: (iteration) => {
+        if (iteration !== 2) return;
+        restarted = sleep(150)
+          .then(() => own.down(signal))
+          .then(() => sleep(1000))
+          .then(() => own.up());
+      },
+    });
+    await restarted;
+    expect(average).toEqual(undisturbed);
+    expect(counts).toMatchObject({ results: 35, dropped: 0 });
+    expect(said.join('\n')).toMatch(/connection to redis:\/\/127\.0\.0\.1:\d+ lost.*\n.*is back/);
+  });
+
+  it('loses everything that it holds, between and in iterations: the same bits', async () => {
+    const own = (server = await RedisServer.start());
+    workers = [startWorker(own.url, { delay: 100 }), startWorker(own.url, { delay: 100 })];
+    const redis = new Redis(own.url);
+    const { average, counts } = await runOnCluster(own.url, config, {
+      onIteration: async (iteration) => {
+        if (iteration === 1) await redis.flushall();
+        if (iteration === 3) void sleep(300).then(() => redis.flushall());
+      },
+    });
+    redis.disconnect();
+    expect(average).toEqual(undisturbed);
+    expect(counts.dropped).toBe(0);
+    expect(counts.repaired).toBeGreaterThan(0);
+    expect(counts.recomputed).toBeGreaterThan(0);
+    expect(counts.results).toBe(35 + counts.recomputed);
+  });
+
+  it('holds payloads that somebody has changed or cut short: they are refused and counted, the same bits', async () => {
+    const own = (server = await RedisServer.start());
+    const redis = new Redis(own.url);
+    // No worker has seen a state yet, so that each is fetched.
+    const { average, counts } = await runOnCluster(own.url, config, {
+      onIteration: async (iteration) => {
+        if (iteration !== 2) return;
+        await stopWorkers(workers);
+        const keys = await redis.keys('learned-optimizer:blob:*');
+        expect(keys.length).toBe(7);
+        await redis.set(keys[0], 'process.exit()');
+        await redis.set(keys[1], (await redis.getBuffer(keys[1]))!.subarray(0, -9));
+        await redis.setrange(keys[2], 2000, 'changed');
+        await redis.append(keys[3], 'more');
+        workers = [startWorker(own.url)];
+      },
+      ...((workers = [startWorker(own.url)]), {}),
+    });
+    redis.disconnect();
+    expect(average).toEqual(undisturbed);
+    expect(counts.repaired).toBeGreaterThanOrEqual(4);
+    expect(counts.recomputed).toBeGreaterThanOrEqual(4);
+    expect(workers[0].lines().filter((line) => line.startsWith('refused: payload: expected'))).toHaveLength(4);
+  });
+
+  it(`cut off for ${CUT_SECONDS} s in mid-job, worker and coordinator alike: the same bits`, async () => {
+    const own = (server = await RedisServer.start());
+    const proxy = await Proxy.open(own.port);
+    const url = `redis://127.0.0.1:${proxy.port}`;
+    workers = [startWorker(url, { delay: 100 }), startWorker(url, { delay: 100 })];
+    const { average, counts, said } = await runOnCluster(url, config, {
+      onIteration: (iteration) => {
+        if (iteration !== 2) return;
+        void sleep(150)
+          .then(() => proxy.sever())
+          .then(() => sleep(1000 * CUT_SECONDS))
+          .then(() => proxy.mend());
+      },
+    });
+    expect(average).toEqual(undisturbed);
+    expect(counts).toMatchObject({ results: 35, dropped: 0 });
+    expect(said.join('\n')).toMatch(/lost.*\n.*is back/);
+    await stopWorkers(workers);
+    proxy.close();
+  });
+});

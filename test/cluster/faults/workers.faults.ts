@@ -1,0 +1,125 @@
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { localEngine, queueNameOf } from '../../../lib/cluster/engine';
+import { checkPartJob, partId } from '../../../lib/cluster/partJob';
+import { metaTrain } from '../../../lib/meta/trainer';
+import { start } from '../../cli/run';
+import { describeWithRedis, RedisServer } from '../redisServer';
+import { evolution, runOnCluster, startWorker, stopWorkers } from '../setup';
+import type { WorkerChild } from '../setup';
+
+const config = evolution(4);
+
+describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
+  let server: RedisServer;
+  let undisturbed: Float64Array;
+  let workers: WorkerChild[] = [];
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    undisturbed = await metaTrain({ config, threads: 1 });
+  });
+  afterEach(async () => {
+    await stopWorkers(workers);
+    workers = [];
+  });
+  afterAll(() => server?.stop());
+
+  it('one killed with SIGKILL in mid-job: another does its job, and the bits are the same', async () => {
+    workers = [startWorker(server.url, { delay: 200 }), startWorker(server.url, { delay: 200 })];
+    const [victim] = workers;
+    const run = runOnCluster(server.url, config);
+    const computing = (): number => victim.lines().filter((line) => line.startsWith('computing')).length;
+    while (computing() < 3) await sleep(5);
+    expect(victim.lines().at(-1)).toMatch(/^computing/);
+    victim.child.kill('SIGKILL');
+    expect((await victim.finished).signal).toBe('SIGKILL');
+    const { average, counts, dropped } = await run;
+    expect(average).toEqual(undisturbed);
+    expect(counts).toMatchObject({ results: 28, dropped: 0 });
+    expect(dropped).toEqual([]);
+  });
+
+  it('all gone and others come: the run waits, says so, and the bits are the same', async () => {
+    workers = [startWorker(server.url)];
+    const run = runOnCluster(server.url, config, {
+      onIteration: async (iteration) => {
+        if (iteration === 2) await stopWorkers(workers);
+      },
+    });
+    await workers[0].finished;
+    await sleep(22_000);
+    workers = [startWorker(server.url)];
+    const { average, said } = await run;
+    expect(average).toEqual(undisturbed);
+    expect(said.join('\n')).toMatch(/no result for \d+ s: 7 jobs wait/);
+  });
+
+  it('a process of two that is killed is started anew, and all end when their minutes are over', async () => {
+    const { child, finished } = start('lib/cli/main.ts', [
+      ...['worker', '--processes', '2', '--minutes', '0.5', '--json', '--lock-seconds', '2', '--cluster', server.url],
+    ]);
+    let said = '';
+    child.stderr!.on('data', (data: Buffer) => (said += data.toString()));
+    const ready = (): number[] => [...said.matchAll(/worker (\d+): waits for jobs/g)].map(([, id]) => Number(id));
+    while (ready().length < 2) await sleep(20);
+    process.kill(ready()[0], 'SIGKILL');
+    const { average } = await runOnCluster(server.url, evolution(1));
+    expect(average.every(Number.isFinite)).toBe(true);
+    while (ready().length < 3) await sleep(20);
+    const { code, stdout } = await finished;
+    expect([code, (JSON.parse(stdout) as { parts: number }).parts]).toEqual([0, 7]);
+    expect(said).toMatch(/ended with SIGKILL; started anew in 2 s/);
+    for (const id of ready()) expect(() => process.kill(id, 0)).toThrow('ESRCH');
+  });
+
+  it('a job that always fails is dropped, the run goes on without it and says which', async () => {
+    workers = [startWorker(server.url, { failingFamily: 4 })];
+    const { average, counts, dropped, said } = await runOnCluster(server.url, evolution(2));
+    const reason = 'this family cannot be computed here';
+    expect(dropped).toEqual([1, 2].map((iteration) => ({ iteration, family: 4, name: 'linear-20', reason })));
+    expect(counts).toMatchObject({ jobs: 14, results: 12, dropped: 2 });
+    expect(said.join('\n')).toContain(`goes on without linear-20, which nobody could compute: ${reason}`);
+    expect(workers[0].lines().filter((line) => line === 'computing 4')).toHaveLength(6);
+    expect(average.every(Number.isFinite)).toBe(true);
+    // BullMQ keeps them for people.
+    const queue = new Queue(queueNameOf(localEngine()), {
+      connection: new Redis(server.url, { maxRetriesPerRequest: null }),
+      prefix: 'learned-optimizer',
+    });
+    expect((await queue.getFailed()).map(({ failedReason }) => failedReason)).toEqual([reason, reason]);
+    await queue.obliterate({ force: true });
+    await queue.close();
+  });
+
+  it('one of another version gets no job and says so; a job of another version is refused', async () => {
+    const coordinator = runOnCluster(server.url, config);
+    await sleep(1000);
+    workers = [startWorker(server.url, { version: '9.9.9' })];
+    while (!workers[0].lines().includes('ready')) await sleep(50);
+    expect(workers[0].lines().join('\n')).toMatch(
+      /gets no jobs of the coordinator on .*: it has learned-optimizer \d.* this worker 9\.9\.9/,
+    );
+    workers.push(startWorker(server.url));
+    const { average } = await coordinator;
+    expect(average).toEqual(undisturbed);
+    expect(workers[0].lines().join('\n')).not.toContain('computing');
+
+    const queue = new Queue(queueNameOf(localEngine()), {
+      connection: new Redis(server.url, { maxRetriesPerRequest: null }),
+      prefix: 'learned-optimizer',
+    });
+    const forged = { protocol: 1, engine: { ...localEngine(), version: '0.0.1' } };
+    expect(() => checkPartJob(forged, partId(forged), localEngine())).toThrow(/workers and coordinator need the same/);
+    await queue.add('part', forged, { jobId: partId(forged), attempts: 3 });
+    while ((await queue.getFailedCount()) === 0) await sleep(50);
+    const [failed] = await queue.getFailed();
+    expect([failed.attemptsMade, failed.failedReason]).toEqual([
+      1,
+      expect.stringMatching(/^refused: job: expected protocol 1, .*got protocol 1, learned-optimizer 0\.0\.1/),
+    ]);
+    expect(workers[1].lines().join('\n')).toContain('refused: job');
+    await queue.close();
+  });
+});

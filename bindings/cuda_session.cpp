@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "../native/cuda/weights_view.h"
 #include "arguments.h"
 #include "cuda_arguments.h"
 #include "cuda_library.h"
@@ -14,48 +15,12 @@ namespace lo {
 
 namespace {
 
-lo_cuda_affine viewOf(const AffineWeights& a) {
-  return {a.matrix.empty() ? nullptr : a.matrix.data(), a.bias.empty() ? nullptr : a.bias.data()};
-}
-
-lo_cuda_weights viewOf(const CellWeights& c, const LevelWeights& l) {
-  lo_cuda_weights w = {};
-  w.gates = c.gates.data();
-  w.candidate = c.candidate.data();
-  w.initial_hidden = c.initialHidden.data();
-  w.update_readout = c.updateReadout.data();
-  w.update_shortcut = c.updateShortcut.data();
-  w.attention_readout = c.attentionReadout.data();
-  w.attention_shortcut = c.attentionShortcut.data();
-  w.scale_decay_readout = c.scaleDecayReadout.data();
-  w.input_decay_readout = c.inputDecayReadout.data();
-  w.rate_readout = c.rateReadout.data();
-  w.scale_decay_bias = c.scaleDecayBias;
-  w.input_decay_bias = c.inputDecayBias;
-  w.rate_bias = c.rateBias;
-  w.rate_momentum = c.rateMomentum;
-  w.step_offset = c.stepOffset;
-  w.cell_bias = l.cellBias.data();
-  w.tensor_gates = viewOf(l.tensor.gates);
-  w.tensor_candidate = viewOf(l.tensor.candidate);
-  w.global_gates = viewOf(l.global.gates);
-  w.global_candidate = viewOf(l.global.candidate);
-  w.tensor_initial = l.tensor.initialHidden.data();
-  w.global_initial = l.global.initialHidden.data();
-  w.tensor_to_parameter = viewOf(l.tensorToParameter);
-  w.global_to_parameter = viewOf(l.globalToParameter);
-  w.global_to_tensor = viewOf(l.globalToTensor);
-  return w;
-}
-
 class CudaSession final : public Session {
  public:
   CudaSession(const CudaLibrary& library, int device, const CellWeights& cell, const LevelWeights& levels, int stateBits)
       : library_(library), config_(cell.config), tensorHidden_(levels.tensor.hidden), globalHidden_(levels.global.hidden) {
-    const lo_cuda_architecture architecture = {config_.hidden,         config_.timescales, config_.flags,
-                                               config_.maxLogLearningRate, config_.gradientScale, levels.levels,
-                                               tensorHidden_,          globalHidden_,      stateBits};
-    const lo_cuda_weights weights = viewOf(cell, levels);
+    const lo_cuda_architecture architecture = architectureOf(cell, levels, stateBits);
+    const lo_cuda_weights weights = weightsOf(cell, levels);
     check(library_.create(&architecture, &weights, device, &optimizer_));
   }
   ~CudaSession() override { library_.destroy(optimizer_); }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "native/cuda/weights_view.h"
 #include "native/dispatch.h"
 #include "native/hierarchy.h"
 
@@ -16,39 +17,9 @@ namespace {
 constexpr float kStartRate = -6.9f;
 constexpr std::size_t kCompared = 1000000;
 
-lo_cuda_affine viewOf(const lo::AffineWeights& a) { return {a.matrix.data(), a.bias.data()}; }
-
 lo_cuda_optimizer* create(const lo::test::Model& model, int bits) {
-  const lo::CellWeights& c = model.cell;
-  const lo::LevelWeights& l = model.levels;
-  const lo_cuda_architecture a{c.config.hidden, c.config.timescales, c.config.flags, c.config.maxLogLearningRate,
-                               c.config.gradientScale, l.levels, l.tensor.hidden, l.global.hidden, bits};
-  lo_cuda_weights w = {};
-  w.gates = c.gates.data();
-  w.candidate = c.candidate.data();
-  w.initial_hidden = c.initialHidden.data();
-  w.update_readout = c.updateReadout.data();
-  w.update_shortcut = c.updateShortcut.data();
-  w.attention_readout = c.attentionReadout.data();
-  w.attention_shortcut = c.attentionShortcut.data();
-  w.scale_decay_readout = c.scaleDecayReadout.data();
-  w.input_decay_readout = c.inputDecayReadout.data();
-  w.rate_readout = c.rateReadout.data();
-  w.scale_decay_bias = c.scaleDecayBias;
-  w.input_decay_bias = c.inputDecayBias;
-  w.rate_bias = c.rateBias;
-  w.rate_momentum = c.rateMomentum;
-  w.step_offset = c.stepOffset;
-  w.cell_bias = l.cellBias.data();
-  w.tensor_gates = viewOf(l.tensor.gates);
-  w.tensor_candidate = viewOf(l.tensor.candidate);
-  w.global_gates = viewOf(l.global.gates);
-  w.global_candidate = viewOf(l.global.candidate);
-  w.tensor_initial = l.tensor.initialHidden.data();
-  w.global_initial = l.global.initialHidden.data();
-  w.tensor_to_parameter = viewOf(l.tensorToParameter);
-  w.global_to_parameter = viewOf(l.globalToParameter);
-  w.global_to_tensor = viewOf(l.globalToTensor);
+  const lo_cuda_architecture a = lo::architectureOf(model.cell, model.levels, bits);
+  const lo_cuda_weights w = lo::weightsOf(model.cell, model.levels);
   lo_cuda_optimizer* optimizer = nullptr;
   checkLibrary(lo_cuda_create(&a, &w, 0, &optimizer), "lo_cuda_create");
   return optimizer;

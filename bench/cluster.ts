@@ -1,7 +1,7 @@
 /** `npm run bench:cluster`: what spreading meta-training over workers costs and brings. */
 import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { runScript } from '../lib/cli/runScript';
 import { integerAtLeast } from '../lib/cli/options';
 import { parseAddress } from '../lib/cluster/address';
@@ -11,14 +11,17 @@ import type { CoordinatorCounts } from '../lib/cluster/coordinator';
 import type { WorkerCounts } from '../lib/cluster/worker';
 import { DEFAULT_META_TRAINING } from '../lib/meta/config';
 import type { MetaTrainingConfig } from '../lib/meta/config';
+import { CORPUS_NAMES } from '../lib/meta/corpus';
+import type { CorpusName } from '../lib/meta/corpus';
 import { metaTrain } from '../lib/meta/trainer';
-import { endChild, startChild, withRedis } from './cluster/processes';
+import { endChild, processorSeconds, startChild, withRedis } from './cluster/processes';
 import { describeMachine } from './machine';
 
 interface Options {
   readonly iterations: number;
   readonly warmUp: number;
   readonly instant: number;
+  readonly corpus: CorpusName;
   readonly json?: string;
 }
 
@@ -29,6 +32,8 @@ interface Stretch {
   readonly iterationsPerSecond: number;
   /** Of this process, which is trainer or coordinator. */
   readonly processorSeconds: number;
+  /** Likewise of the workers together, and of Redis. */
+  readonly others: Readonly<Record<string, number>>;
 }
 
 interface ClusterStretch extends Stretch {
@@ -39,7 +44,9 @@ interface ClusterStretch extends Stretch {
 }
 
 const HELP = `
-The setting is that of the shipped weights in its evolution phase (truncation 40, seven families): its jobs have the real length.
+The setting is that of the shipped weights in its evolution phase (truncation 40): its jobs have the real length. Its own
+corpus, seven families, is two cores' work; the paper's, 134, is what many machines are for: --corpus paper --iterations 3
+--warm-up 1 --instant 10.
 
   trainer    iterations per second of the trainer on threads of one process
   cluster    the same with worker processes on this machine, coordinator and Redis included; bits are compared
@@ -50,9 +57,9 @@ Figures are of use on an idle machine only; the load is printed with them.
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-function configOf(iterations: number): MetaTrainingConfig {
+function configOf(corpus: CorpusName, iterations: number): MetaTrainingConfig {
   const [, evolution] = DEFAULT_META_TRAINING.phases;
-  return { ...DEFAULT_META_TRAINING, phases: [{ ...evolution, iterations }] };
+  return { ...DEFAULT_META_TRAINING, corpus, phases: [{ ...evolution, iterations }] };
 }
 
 /** Trains; times the iterations after the warm-up. */
@@ -60,13 +67,18 @@ async function timed(
   config: MetaTrainingConfig,
   warmUp: number,
   options: Pick<Parameters<typeof metaTrain>[0], 'threads' | 'parts'>,
+  others: Readonly<Record<string, readonly number[]>> = {},
 ): Promise<Stretch & { readonly average: Float64Array }> {
-  let begun = { time: 0, cpu: process.cpuUsage() };
+  const used = (): Record<string, number> =>
+    Object.fromEntries(Object.entries(others).map(([name, ids]) => [name, sum(ids.map(processorSeconds))]));
+  let begun = { time: 0, cpu: process.cpuUsage(), others: used() };
   let stretch: Stretch | undefined;
   const average = await metaTrain({
     ...{ config, ...options },
     onProgress: ({ iteration, iterations }) => {
-      if (iteration === warmUp) begun = { time: performance.now(), cpu: process.cpuUsage() };
+      if (iteration === warmUp) {
+        begun = { time: performance.now(), cpu: process.cpuUsage(), others: used() };
+      }
       if (iteration < iterations) return;
       const seconds = (performance.now() - begun.time) / 1000;
       const { user, system } = process.cpuUsage(begun.cpu);
@@ -74,6 +86,9 @@ async function timed(
       stretch = {
         ...{ iterations: done, seconds, iterationsPerSecond: done / seconds },
         processorSeconds: (user + system) / 1e6,
+        others: Object.fromEntries(
+          Object.entries(used()).map(([name, seconds]) => [name, seconds - begun.others[name]]),
+        ),
       };
     },
   });
@@ -86,6 +101,7 @@ async function cluster(
   warmUp: number,
   workers: number,
   kind: 'real' | 'instant',
+  redis: number,
 ): Promise<ClusterStretch & { readonly average: Float64Array }> {
   // Names of its own: a run before with the same configuration had the same jobs.
   const name = `bench-${kind}-${workers}`;
@@ -98,7 +114,15 @@ async function cluster(
       : startChild('bench/cluster/instantWorker.ts', [name], { CLUSTER_URL: url }),
   );
   try {
-    const stretch = await timed(config, warmUp, { threads: 1, parts: coordinator.parts });
+    const stretch = await timed(
+      config,
+      warmUp,
+      { threads: 1, parts: coordinator.parts },
+      {
+        workers: children.map(({ process: { pid } }) => pid!),
+        redis: [redis],
+      },
+    );
     const counts = coordinator.counts();
     const printed = await Promise.all(children.map(endChild));
     const workerCounts = kind === 'real' ? printed.map((text) => JSON.parse(text) as WorkerCounts) : [];
@@ -113,20 +137,24 @@ const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b
 const same = (a: Float64Array, b: Float64Array): boolean => a.every((value, i) => Object.is(value, b[i]));
 const withoutBits = <T extends { average: Float64Array }>({ average: _, ...rest }: T): Omit<T, 'average'> => rest;
 
-async function measure({ iterations, warmUp, instant, json }: Options): Promise<void> {
+async function measure({ iterations, warmUp, instant, corpus, json }: Options): Promise<void> {
   const load = [loadavg()[0]];
-  const config = configOf(iterations + warmUp);
+  const config = configOf(corpus, iterations + warmUp);
   say('trainer, 1 thread');
   const one = await timed(config, warmUp, { threads: 1 });
   say('trainer, 2 threads');
   const two = await timed(config, warmUp, { threads: 2 });
-  const [single, double, fed] = await withRedis(async (url) => {
+  const [single, double, fed] = await withRedis(async (url, redis) => {
     say('cluster, 1 worker');
-    const first = await cluster(url, config, warmUp, 1, 'real');
+    const first = await cluster(url, config, warmUp, 1, 'real', redis);
     say('cluster, 2 workers');
-    const second = await cluster(url, config, warmUp, 2, 'real');
+    const second = await cluster(url, config, warmUp, 2, 'real', redis);
     say('cluster, workers that answer at once');
-    return [first, second, await cluster(url, configOf(instant + warmUp), warmUp, 2, 'instant')] as const;
+    return [
+      first,
+      second,
+      await cluster(url, configOf(corpus, instant + warmUp), warmUp, 2, 'instant', redis),
+    ] as const;
   });
   for (const run of [two, single, double]) {
     if (!same(run.average, one.average)) throw new Error('WRONG: a run gave other bits than the trainer on one thread');
@@ -138,6 +166,7 @@ async function measure({ iterations, warmUp, instant, json }: Options): Promise<
   const instantJobs = fed.iterations * families;
   const perUpdate = (bytes: number): number => Math.round(bytes / config.phases[0].iterations);
   const figures = {
+    corpus,
     trainer: {
       one: withoutBits(one),
       two: withoutBits(two),
@@ -197,6 +226,11 @@ const command = new Command('bench:cluster')
   .option('--iterations <n>', 'measured per run', integerAtLeast(1), 60)
   .option('--warm-up <n>', 'iterations before', integerAtLeast(1), 15)
   .option('--instant <n>', 'iterations with workers that answer at once', integerAtLeast(1), 300)
+  .addOption(
+    new Option('--corpus <name>', 'problems')
+      .choices(CORPUS_NAMES.filter((name) => name !== 'none'))
+      .default('default'),
+  )
   .option('--json <file>', 'write the figures there')
   .addHelpText('after', HELP)
   .exitOverride()

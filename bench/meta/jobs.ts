@@ -1,6 +1,6 @@
 import { BpttFamily } from '../../lib/meta/bptt';
 import type { BpttOptions } from '../../lib/meta/bptt';
-import { defaultCorpus } from '../../lib/meta/corpus';
+import { corpusEntries } from '../../lib/meta/corpus';
 import type { CorpusEntry } from '../../lib/meta/corpus';
 import { flatten } from '../../lib/meta/flat';
 import { LaneStates } from '../../lib/meta/laneStates';
@@ -60,7 +60,7 @@ const TYPESCRIPT_PROBLEMS = 4;
 
 export function createRunner({ subject, families, seed }: Job): Runner {
   const flat = flatten(initialWeights(ARCHITECTURE, 1));
-  const corpus = defaultCorpus();
+  const corpus = corpusEntries({ corpus: 'default' });
   const table = new NoiseTable(seed);
   const runners = families.map((index) => createFamilyRunner(subject, corpus[index], table, flat, seed + index));
   return { iterate: () => runners.reduce((sum, runner) => sum + runner.iterate(), 0) };

@@ -59,7 +59,7 @@ export class ClusterParts implements MetaParts {
     problems: string | undefined,
     private readonly say: Say,
   ) {
-    const { architecture, seed, phase, kind, corpus, frozen } = options;
+    const { architecture, seed, phase, kind, corpus, copies, frozen } = options;
     this.families = corpusEntries(options).map(({ family }, index) => ({
       index,
       name: family.name,
@@ -67,7 +67,7 @@ export class ClusterParts implements MetaParts {
     }));
     // The longest first, so that no worker waits long for another's last job.
     this.order = byCost(familyCosts(options));
-    this.shared = { architecture, seed, phase, kind, corpus, problems, frozen };
+    this.shared = { architecture, seed, phase, kind, corpus, problems, copies, frozen };
   }
 
   async run(flat: Float64Array, iteration: number, config: EstimatorConfig): Promise<PartsResult> {

@@ -4,7 +4,17 @@ import { checkEstimator } from '../meta/config';
 import type { EstimatorConfig } from '../meta/config';
 import { CORPUS_NAMES } from '../meta/corpus';
 import type { CorpusName } from '../meta/corpus';
-import { anyText, countOrZero, listOf, objectOf, oneOf, optional, valueOf, wholeNumber } from '../meta/fieldChecks';
+import {
+  anyText,
+  count,
+  countOrZero,
+  listOf,
+  objectOf,
+  oneOf,
+  optional,
+  valueOf,
+  wholeNumber,
+} from '../meta/fieldChecks';
 import type { FieldCheck } from '../meta/fieldChecks';
 import { PROTOCOL } from './engine';
 import type { Engine } from './engine';
@@ -21,6 +31,7 @@ export interface PartPhase {
   readonly corpus: CorpusName;
   /** SHA-256 of the user's module of problems. Workers have the file themselves: code never comes from the queue. */
   readonly problems?: string;
+  readonly copies?: number;
   readonly frozen?: readonly string[];
 }
 
@@ -55,6 +66,7 @@ const partJob = objectOf<PartJob>({
     kind: oneOf('bptt', 'pes', 'nres', 'es'),
     corpus: oneOf(...CORPUS_NAMES),
     problems: optional(sha256),
+    copies: optional(count),
     frozen: optional(listOf('a list of names of meta-parameters', anyText)),
   }),
   family: countOrZero,

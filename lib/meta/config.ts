@@ -269,6 +269,7 @@ const configuration = objectOf<MetaTrainingConfig>({
   problems: optional(
     valueOf('the absolute path of a module', (value) => typeof value === 'string' && isAbsolute(value)),
   ),
+  copies: optional(count),
   phases: listOf('a list of phases', (path, value) => {
     phase(path, value);
     const { horizonGrowth, estimator } = value as PhaseConfig;

@@ -6,10 +6,19 @@ import { ObjectiveLanes } from '../problems/lanes/objectiveFamily';
 import { paperCorpus } from '../problems/corpus';
 import { loadedProblems } from './userProblems';
 
-export interface CorpusEntry {
+/** A family, and how many problems of it are advanced side by side. */
+interface FamilyBlocks {
   readonly family: LaneFamily;
   /** Blocks of 16 problems, 8 antithetic pairs each. */
   readonly blocks: number;
+}
+
+/** What advances by itself in an iteration: all blocks of a family, or of one of its copies. */
+export interface CorpusEntry extends FamilyBlocks {
+  /** Place of the family in the corpus, the same for all its copies. */
+  readonly member: number;
+  /** From 0: which copy, with problems and perturbations of its own. */
+  readonly copy: number;
 }
 
 /** Names of the corpora that come with the package; `none` is for those who bring all problems themselves. */
@@ -22,18 +31,26 @@ export interface CorpusChoice {
   readonly corpus: CorpusName;
   /** Absolute path of a module with families of the user's own (`loadProblems`), which come after those of the corpus. */
   readonly problems?: string;
+  /**
+   * So many copies of every family, each with problems and perturbations of its own: a less noisy meta-gradient of as many
+   * times the work, on as many times the threads or workers. Default: 1.
+   */
+  readonly copies?: number;
 }
 
 /**
  * The families of a corpus, always in the same order: the default one, or every member of the paper's ensemble
- * (`paperCorpus`), one block of each; then the user's, one block of each.
+ * (`paperCorpus`), one block of each; then the user's, one block of each. Of several copies, first all families' first.
  */
-export function corpusEntries({ corpus, problems }: CorpusChoice): CorpusEntry[] {
+export function corpusEntries({ corpus, problems, copies = 1 }: CorpusChoice): CorpusEntry[] {
   const own = problems === undefined ? [] : loadedProblems(problems);
-  return [...namedCorpus(corpus), ...own.map((family) => ({ family, blocks: 1 }))];
+  const families = [...namedCorpus(corpus), ...own.map((family) => ({ family, blocks: 1 }))];
+  return Array.from({ length: copies }).flatMap((_, copy) =>
+    families.map((family, member) => ({ ...family, member, copy })),
+  );
 }
 
-function namedCorpus(name: CorpusName): CorpusEntry[] {
+function namedCorpus(name: CorpusName): FamilyBlocks[] {
   if (name === 'none') return [];
   if (name === 'default') return defaultCorpus();
   const groups = paperCorpus({ networks: name === 'paper-with-networks' });
@@ -43,7 +60,7 @@ function namedCorpus(name: CorpusName): CorpusEntry[] {
 }
 
 /** The families of the default meta-training, without a neural network among them. */
-export function defaultCorpus(): CorpusEntry[] {
+export function defaultCorpus(): FamilyBlocks[] {
   return [
     { family: new ResidualFamily('residuals-3', [24, 12, 4], 0.5), blocks: 3 },
     { family: new ResidualFamily('residuals-1', [100], 0.5), blocks: 1 },

@@ -38,16 +38,18 @@ export interface FamilyState {
 /** Families that a corpus may have. Seeds and streams of random numbers are counted in these. */
 const MOST_FAMILIES = 256;
 const FIRST_STREAM = 1000;
+/** Between the seeds of two copies of a family; a prime, far from multiples of those between runs and phases. */
+const COPY_STRIDE = 7_368_787;
 
 /** Seed of a family's trajectories. */
-function familySeed({ seed, phase }: ShardOptions, index: number): number {
-  return (seed + 1) * 1_000_003 + phase * MOST_FAMILIES + index;
+function familySeed({ seed, phase }: ShardOptions, { member, copy }: CorpusEntry): number {
+  return (seed + 1) * 1_000_003 + phase * MOST_FAMILIES + member + copy * COPY_STRIDE;
 }
 
-function createEstimator(options: ShardOptions, entry: CorpusEntry, index: number, table: NoiseTable): Estimator {
+function createEstimator(options: ShardOptions, entry: CorpusEntry, table: NoiseTable): Estimator {
   const { architecture, kind } = options;
   const { family, blocks } = entry;
-  const familyOptions = [architecture, family, blocks, table, familySeed(options, index)] as const;
+  const familyOptions = [architecture, family, blocks, table, familySeed(options, entry)] as const;
   if (kind === 'bptt') return new BpttFamily(...familyOptions) as Estimator;
   const Family = { pes: PesFamily, nres: NresFamily, es: EsFamily }[kind];
   return new Family(...familyOptions, maskOf(architecture, options.frozen)) as Estimator;
@@ -71,7 +73,7 @@ export class Shard {
     if (known) return known;
     const entry = this.corpus[index];
     if (!entry) throw new RangeError(`family: expected one of the ${this.corpus.length} of the corpus, got ${index}`);
-    const family = { estimator: createEstimator(this.options, entry, index, this.table), begun: false };
+    const family = { estimator: createEstimator(this.options, entry, this.table), begun: false };
     this.families.set(index, family);
     return family;
   }
@@ -83,8 +85,12 @@ export class Shard {
    */
   runFamily(index: number, flat: Float64Array, iteration: number, config: EstimatorConfig): FamilyResult {
     const { seed, phase } = this.options;
-    const random = createRandom(seed + 7919 * phase, FIRST_STREAM + iteration * MOST_FAMILIES + index);
     const family = this.family(index);
+    const { member, copy } = this.corpus[index];
+    const random = createRandom(
+      seed + 7919 * phase + copy * COPY_STRIDE,
+      FIRST_STREAM + iteration * MOST_FAMILIES + member,
+    );
     if (!family.begun) family.estimator.begin(random, config);
     family.begun = true;
     return { index, name: family.estimator.family.name, ...family.estimator.run(flat, random, config) };

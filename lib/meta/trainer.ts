@@ -5,6 +5,7 @@ import type { EstimatorConfig, MetaTrainingConfig, PhaseConfig } from './config'
 import { flatten, maskOf } from './flat';
 import { cosineRate, createMetaOptimizer } from './metaOptimizers';
 import type { DroppedPart, PartsFactory, PartsResult } from './parts';
+import type { FamilyResult } from './shard';
 import { loadProblems } from './userProblems';
 import { MetaWorkers } from './workers';
 
@@ -64,6 +65,15 @@ function estimatorAt({ estimator, horizonGrowth, iterations }: PhaseConfig, iter
   return { ...estimator, horizon: [horizon[0], longest] };
 }
 
+/** Mean meta-loss per family, over its copies. */
+function meanLosses(results: readonly FamilyResult[]): Record<string, number> {
+  const byName = new Map<string, number[]>();
+  for (const { name, loss } of results) byName.set(name, [...(byName.get(name) ?? []), loss]);
+  return Object.fromEntries(
+    [...byName].map(([name, losses]) => [name, losses.reduce((sum, loss) => sum + loss, 0) / losses.length]),
+  );
+}
+
 /** Values of `source` where the mask is not 0. */
 function overwrite(target: Float64Array, mask: Uint8Array, source: Float64Array): void {
   for (let i = 0; i < target.length; i++) if (mask[i] !== 0) target[i] = source[i];
@@ -78,7 +88,7 @@ function overwrite(target: Float64Array, mask: Uint8Array, source: Float64Array)
 export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Array> {
   const { resume } = options;
   const config = validateMetaTrainingConfig(resume?.config ?? options.config);
-  const { architecture, seed, corpus, problems, frozen, phases, staleness = 0 } = config;
+  const { architecture, seed, corpus, problems, copies, frozen, phases, staleness = 0 } = config;
   const { threads } = options;
   const openParts: PartsFactory = options.parts ?? ((shared) => new MetaWorkers({ ...shared, threads }));
   const held = maskOf(architecture, frozen);
@@ -95,7 +105,7 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
     if (resumed) metaOptimizer.importState(resumed.metaOptimizer);
     else flat.set(average);
     const { kind } = phase.estimator;
-    const parts = await openParts({ architecture, seed, corpus, problems, frozen, phase: index, kind });
+    const parts = await openParts({ architecture, seed, corpus, problems, copies, frozen, phase: index, kind });
     try {
       const first = resumed?.iteration ?? 0;
       // Iterations that have been asked for. With staleness they are asked for before the ones before them are applied.
@@ -145,7 +155,7 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
           rate,
           gradientNorm,
           longestHorizon: 'length' in horizon ? horizon[1] : undefined,
-          losses: Object.fromEntries(results.map(({ name, loss }) => [name, loss])),
+          losses: meanLosses(results),
           failures: results.reduce((sum, { failures }) => sum + failures, 0),
           dropped,
           flat,

@@ -8,6 +8,9 @@ import { start } from '../cli/run';
 import { describeWithRedis, RedisServer } from './redisServer';
 import { runOnCluster, SHORT } from './setup';
 
+/** 14 parts an iteration. */
+const config = { ...SHORT, copies: 2 };
+
 const password = 'not-to-be-seen';
 
 describeWithRedis('a cluster', { timeout: 120_000 }, () => {
@@ -22,7 +25,7 @@ describeWithRedis('a cluster', { timeout: 120_000 }, () => {
       start('lib/cli/main.ts', ['worker', '--processes', '1', '--json'], { LEARNED_OPTIMIZER_CLUSTER: server.url }),
     );
     let status: ClusterStatus | undefined;
-    const { average, counts, dropped } = await runOnCluster(server.url, SHORT, {
+    const { average, counts, dropped } = await runOnCluster(server.url, config, {
       onIteration: async (iteration) => {
         if (iteration === 3) status = await clusterStatus(parseAddress(server.url, 'test'));
       },
@@ -35,12 +38,12 @@ describeWithRedis('a cluster', { timeout: 120_000 }, () => {
     for (const { child } of workers) child.kill('SIGTERM');
     const outcomes = await Promise.all(workers.map(({ finished }) => finished));
 
-    expect(average).toEqual(await metaTrain({ config: SHORT, threads: 1 }));
-    expect(counts).toMatchObject({ jobs: 28, results: 28, refused: 0, repaired: 0, dropped: 0 });
+    expect(average).toEqual(await metaTrain({ config, threads: 1 }));
+    expect(counts).toMatchObject({ jobs: 56, results: 56, refused: 0, repaired: 0, dropped: 0 });
     expect(dropped).toEqual([]);
     expect(outcomes.map(({ code }) => code)).toEqual([0, 0]);
     const parts = outcomes.map(({ stdout: json }) => (JSON.parse(json) as { parts: number }).parts);
-    expect(parts[0] + parts[1]).toBe(28);
+    expect(parts[0] + parts[1]).toBe(56);
     for (const outcome of outcomes) expect(outcome.stdout + outcome.stderr).not.toContain(password);
   });
 });

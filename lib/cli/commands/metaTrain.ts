@@ -43,6 +43,7 @@ interface MetaTrainCommandOptions extends ClusterCommandOptions {
   problems?: string;
   seed?: number;
   staleness?: number;
+  copies?: number;
   minutes?: number;
   innerSteps?: number;
   threads: number;
@@ -106,6 +107,7 @@ const OF_NEW_RUNS = [
   'problems',
   'seed',
   'staleness',
+  'copies',
   'minutes',
   'innerSteps',
   'validation',
@@ -129,6 +131,7 @@ function readConfig({
   preset,
   seed,
   staleness,
+  copies,
   corpus,
   problems,
 }: MetaTrainCommandOptions): MetaTrainingConfig {
@@ -144,6 +147,7 @@ function readConfig({
   const own = {
     ...(seed === undefined ? {} : { seed }),
     ...(staleness === undefined ? {} : { staleness }),
+    ...(copies === undefined ? {} : { copies }),
     ...(corpus === undefined ? {} : { corpus }),
     ...(problems === undefined ? {} : { problems: resolve(problems) }),
   };
@@ -323,6 +327,11 @@ export function addMetaTrainCommand(program: Command, context: Context): void {
       '--staleness <n>',
       "families may be so many meta-updates ahead of the slowest; another result (default: the configuration's, 0)",
       integerAtLeast(0),
+    )
+    .option(
+      '--copies <n>',
+      "of every family, with problems of their own: as many times the work, for as many times the threads (default: the configuration's, 1)",
+      integerAtLeast(1),
     )
     .option('--resume', 'go on with the run in the folder')
     .option('--no-validation', 'do not judge snapshots; the best weights are then those at the end')

@@ -4,17 +4,12 @@ import { loadavg } from 'node:os';
 import { Command, Option } from 'commander';
 import { runScript } from '../lib/cli/runScript';
 import { integerAtLeast } from '../lib/cli/options';
-import { parseAddress } from '../lib/cluster/address';
-import { CLUSTER_VARIABLE } from '../lib/cluster/address';
-import { Coordinator } from '../lib/cluster/coordinator';
-import type { CoordinatorCounts } from '../lib/cluster/coordinator';
-import type { WorkerCounts } from '../lib/cluster/worker';
-import { DEFAULT_META_TRAINING } from '../lib/meta/config';
-import type { MetaTrainingConfig } from '../lib/meta/config';
 import { CORPUS_NAMES } from '../lib/meta/corpus';
 import type { CorpusName } from '../lib/meta/corpus';
-import { metaTrain } from '../lib/meta/trainer';
-import { endChild, processorSeconds, startChild, withRedis } from './cluster/processes';
+import { withRedis } from './cluster/processes';
+import { cluster, configOf, say, sum, timed } from './cluster/runs';
+import type { Stretch } from './cluster/runs';
+import { measureUneven } from './cluster/uneven';
 import { describeMachine } from './machine';
 
 interface Options {
@@ -22,25 +17,8 @@ interface Options {
   readonly warmUp: number;
   readonly instant: number;
   readonly corpus: CorpusName;
+  readonly uneven?: boolean;
   readonly json?: string;
-}
-
-/** A stretch of a run, after its warm-up. */
-interface Stretch {
-  readonly iterations: number;
-  readonly seconds: number;
-  readonly iterationsPerSecond: number;
-  /** Of this process, which is trainer or coordinator. */
-  readonly processorSeconds: number;
-  /** Likewise of the workers together, and of Redis. */
-  readonly others: Readonly<Record<string, number>>;
-}
-
-interface ClusterStretch extends Stretch {
-  readonly workers: number;
-  readonly counts: CoordinatorCounts;
-  /** Of the whole run, warm-up included. */
-  readonly workerCounts: readonly WorkerCounts[];
 }
 
 const HELP = `
@@ -51,89 +29,12 @@ corpus, seven families, is two cores' work; the paper's, 134, is what many machi
   trainer    iterations per second of the trainer on threads of one process
   cluster    the same with worker processes on this machine, coordinator and Redis included; bits are compared
   instant    jobs per second where workers answer at once with states of the real size: what the coordinator can feed
+  --uneven   instead of these: four workers, one of them four times slower, and what staleness saves; they sleep for as
+             long as their parts would take, so the processors are of no account
 
 Figures are of use on an idle machine only; the load is printed with them.
 `;
 
-const say = (text: string): void => void process.stderr.write(`${text}\n`);
-
-function configOf(corpus: CorpusName, iterations: number): MetaTrainingConfig {
-  const [, evolution] = DEFAULT_META_TRAINING.phases;
-  return { ...DEFAULT_META_TRAINING, corpus, phases: [{ ...evolution, iterations }] };
-}
-
-/** Trains; times the iterations after the warm-up. */
-async function timed(
-  config: MetaTrainingConfig,
-  warmUp: number,
-  options: Pick<Parameters<typeof metaTrain>[0], 'threads' | 'parts'>,
-  others: Readonly<Record<string, readonly number[]>> = {},
-): Promise<Stretch & { readonly average: Float64Array }> {
-  const used = (): Record<string, number> =>
-    Object.fromEntries(Object.entries(others).map(([name, ids]) => [name, sum(ids.map(processorSeconds))]));
-  let begun = { time: 0, cpu: process.cpuUsage(), others: used() };
-  let stretch: Stretch | undefined;
-  const average = await metaTrain({
-    ...{ config, ...options },
-    onProgress: ({ iteration, iterations }) => {
-      if (iteration === warmUp) {
-        begun = { time: performance.now(), cpu: process.cpuUsage(), others: used() };
-      }
-      if (iteration < iterations) return;
-      const seconds = (performance.now() - begun.time) / 1000;
-      const { user, system } = process.cpuUsage(begun.cpu);
-      const done = iteration - warmUp;
-      stretch = {
-        ...{ iterations: done, seconds, iterationsPerSecond: done / seconds },
-        processorSeconds: (user + system) / 1e6,
-        others: Object.fromEntries(
-          Object.entries(used()).map(([name, seconds]) => [name, seconds - begun.others[name]]),
-        ),
-      };
-    },
-  });
-  return { ...stretch!, average };
-}
-
-async function cluster(
-  url: string,
-  config: MetaTrainingConfig,
-  warmUp: number,
-  workers: number,
-  kind: 'real' | 'instant',
-  redis: number,
-): Promise<ClusterStretch & { readonly average: Float64Array }> {
-  // Names of its own: a run before with the same configuration had the same jobs.
-  const name = `bench-${kind}-${workers}`;
-  const coordinator = await Coordinator.open({ address: parseAddress(url, 'bench'), name, say });
-  const children = Array.from({ length: workers }, () =>
-    kind === 'real'
-      ? startChild('lib/cli/main.ts', ['worker', '--processes', '1', '--cluster-name', name, '--json'], {
-          [CLUSTER_VARIABLE]: url,
-        })
-      : startChild('bench/cluster/instantWorker.ts', [name], { CLUSTER_URL: url }),
-  );
-  try {
-    const stretch = await timed(
-      config,
-      warmUp,
-      { threads: 1, parts: coordinator.parts },
-      {
-        workers: children.map(({ process: { pid } }) => pid!),
-        redis: [redis],
-      },
-    );
-    const counts = coordinator.counts();
-    const printed = await Promise.all(children.map(endChild));
-    const workerCounts = kind === 'real' ? printed.map((text) => JSON.parse(text) as WorkerCounts) : [];
-    return { ...stretch, workers, counts, workerCounts };
-  } finally {
-    children.forEach(({ process: child }) => child.kill('SIGKILL'));
-    await coordinator.close();
-  }
-}
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const same = (a: Float64Array, b: Float64Array): boolean => a.every((value, i) => Object.is(value, b[i]));
 const withoutBits = <T extends { average: Float64Array }>({ average: _, ...rest }: T): Omit<T, 'average'> => rest;
 
@@ -144,17 +45,15 @@ async function measure({ iterations, warmUp, instant, corpus, json }: Options): 
   const one = await timed(config, warmUp, { threads: 1 });
   say('trainer, 2 threads');
   const two = await timed(config, warmUp, { threads: 2 });
-  const [single, double, fed] = await withRedis(async (url, redis) => {
+  const [single, double, fed] = await withRedis(async (url, processId) => {
+    const redis = { url, processId };
     say('cluster, 1 worker');
-    const first = await cluster(url, config, warmUp, 1, 'real', redis);
+    const first = await cluster(redis, config, warmUp, ['real']);
     say('cluster, 2 workers');
-    const second = await cluster(url, config, warmUp, 2, 'real', redis);
+    const second = await cluster(redis, config, warmUp, ['real', 'real']);
     say('cluster, workers that answer at once');
-    return [
-      first,
-      second,
-      await cluster(url, configOf(corpus, instant + warmUp), warmUp, 2, 'instant', redis),
-    ] as const;
+    const third = await cluster(redis, configOf(corpus, instant + warmUp), warmUp, [0, 0]);
+    return [first, second, third] as const;
   });
   for (const run of [two, single, double]) {
     if (!same(run.average, one.average)) throw new Error('WRONG: a run gave other bits than the trainer on one thread');
@@ -231,10 +130,11 @@ const command = new Command('bench:cluster')
       .choices(CORPUS_NAMES.filter((name) => name !== 'none'))
       .default('default'),
   )
+  .option('--uneven', 'measure what staleness saves on uneven machines')
   .option('--json <file>', 'write the figures there')
   .addHelpText('after', HELP)
   .exitOverride()
-  .action((options: Options) => measure(options));
+  .action((options: Options) => (options.uneven ? measureUneven(options) : measure(options)));
 
 const streams = { out: process.stdout, err: process.stderr };
 process.exitCode = await runScript('bench:cluster', command, process.argv.slice(2), streams);

@@ -4,7 +4,7 @@ import type { ClusterAddress } from './address';
 import { ClusterParts } from './clusterParts';
 import { Dispatcher } from './dispatcher';
 import type { DispatchCounts } from './dispatcher';
-import { localEngine, queueNameOf } from './engine';
+import { describeEngine, localEngine, queueNameOf } from './engine';
 import type { Engine } from './engine';
 import { membersOf, Presence } from './presence';
 import type { Member } from './presence';
@@ -22,6 +22,8 @@ export interface CoordinatorOptions {
   readonly name?: string;
   readonly priority?: number;
   readonly pollSeconds?: number;
+  /** As of `RedisAccess.open`. */
+  readonly silenceSeconds?: number;
   readonly engine?: Engine;
   /** Called with what a person should know. */
   readonly say?: Say;
@@ -54,7 +56,7 @@ export class Coordinator {
   static async open(options: CoordinatorOptions): Promise<Coordinator> {
     const { address, name = DEFAULT_NAME, pollSeconds, priority, engine = localEngine(), say = () => {} } = options;
     const problems = options.problems === undefined ? undefined : await sha256OfFile(options.problems);
-    const access = await RedisAccess.open(address, name, say);
+    const access = await RedisAccess.open(address, name, say, options.silenceSeconds);
     const queue = queueNameOf(engine, problems);
     const dispatcher = await Dispatcher.open(access, queue, { pollSeconds, priority });
     const redis = access.connect();
@@ -100,13 +102,12 @@ export class Coordinator {
     this.lastWord = now;
     const seconds = Math.round((now - this.lastResult) / 1000);
     const others = this.members.filter(({ role, queue }) => role === 'worker' && queue !== this.queue);
-    const { version, isa } = this.engine;
     const unfit = others.map(
-      (m) => `${m.host} (${m.version}, ${m.isa}${m.queue.split('-').length > 4 ? ', --problems' : ''})`,
+      (m) => `${m.host} (${describeEngine(m)}${m.queue === queueNameOf(m) ? '' : ', --problems or another release'})`,
     );
     this.say(
       `no result for ${seconds} s: ${this.dispatcher.open} jobs wait, ${this.workers} workers fit. ` +
-        `Wanted: learned-optimizer ${version} on ${isa}${this.problems ? ', with --problems' : ''}` +
+        `Wanted: ${describeEngine(this.engine)}${this.problems ? ', with --problems' : ''}` +
         (unfit.length > 0 ? `; others are there: ${unfit.slice(0, 5).join(', ')}` : ''),
     );
   }

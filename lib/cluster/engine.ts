@@ -1,7 +1,7 @@
 import { info } from '../optimizer/info';
 
 /** Version of the jobs and payloads. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** What determines the bits of a part beside its job. */
 export interface Engine {
@@ -9,12 +9,23 @@ export interface Engine {
   readonly version: string;
   /** Instruction set: each rounds in its own way. */
   readonly isa: string;
+  /** Major version of Node: its mathematical functions may round otherwise in another one. */
+  readonly node: string;
 }
 
 /** The engine of this process. */
 export function localEngine(): Engine {
   const { version, isa } = info();
-  return { version, isa };
+  return { version, isa, node: process.versions.node.split('.')[0] };
+}
+
+export function sameEngine(a: Partial<Engine>, b: Partial<Engine>): boolean {
+  return a.version === b.version && a.isa === b.isa && a.node === b.node;
+}
+
+/** For people. */
+export function describeEngine({ version, isa, node }: Partial<Engine>): string {
+  return `learned-optimizer ${version ?? 'of no version'} on ${isa ?? 'no instruction set'} and Node ${node ?? 'of no version'}`;
 }
 
 /**
@@ -22,6 +33,6 @@ export function localEngine(): Engine {
  * have to refuse, or that it would compute to other bits.
  * @param problems SHA-256 of the user's module of problems, for jobs that need one
  */
-export function queueNameOf({ version, isa }: Engine, problems?: string): string {
-  return `parts-${PROTOCOL}-${version}-${isa}${problems === undefined ? '' : `-${problems.slice(0, 16)}`}`;
+export function queueNameOf({ version, isa, node }: Engine, problems?: string): string {
+  return `parts-${PROTOCOL}-${version}-${isa}-node${node}${problems === undefined ? '' : `-${problems.slice(0, 16)}`}`;
 }

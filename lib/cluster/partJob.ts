@@ -16,7 +16,7 @@ import {
   wholeNumber,
 } from '../meta/fieldChecks';
 import type { FieldCheck } from '../meta/fieldChecks';
-import { PROTOCOL } from './engine';
+import { describeEngine, PROTOCOL, sameEngine } from './engine';
 import type { Engine } from './engine';
 import { checkBlobRef, PayloadError, sha256Of } from './payloads';
 import type { BlobRef } from './payloads';
@@ -58,7 +58,7 @@ const sha256: FieldCheck = valueOf(
 
 const partJob = objectOf<PartJob>({
   protocol: wholeNumber,
-  engine: objectOf<Engine>({ version: anyText, isa: anyText }),
+  engine: objectOf<Engine>({ version: anyText, isa: anyText, node: anyText }),
   shared: objectOf<PartPhase>({
     architecture: (_, value) => void validateArchitecture(value),
     seed: wholeNumber,
@@ -90,9 +90,9 @@ export function partId(job: unknown): string {
 export function checkPartJob(value: unknown, id: string | undefined, engine: Engine): PartJob {
   // The version first: a job of another one may have other fields.
   const { protocol, engine: theirs } = (value ?? {}) as Partial<PartJob>;
-  if (protocol !== PROTOCOL || theirs?.version !== engine.version || theirs.isa !== engine.isa) {
+  if (protocol !== PROTOCOL || !sameEngine(theirs ?? {}, engine)) {
     const say = (p: unknown, e: Partial<Engine> | undefined): string =>
-      `protocol ${String(p)}, learned-optimizer ${e?.version ?? 'of no version'} on ${e?.isa ?? 'no instruction set'}`;
+      `protocol ${String(p)}, ${describeEngine(e ?? {})}`;
     throw new PayloadError(
       'WRONG_VERSION',
       `job: expected ${say(PROTOCOL, engine)}, got ${say(protocol, theirs)}; workers and coordinator need the same`,

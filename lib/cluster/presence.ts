@@ -18,6 +18,7 @@ export interface Member {
   readonly queue: string;
   readonly version: string;
   readonly isa: string;
+  readonly node: string;
   /** What it has done so far. */
   readonly counts: Readonly<Record<string, number>>;
 }
@@ -30,7 +31,7 @@ export class Presence {
   constructor(
     private readonly redis: Redis,
     private readonly access: RedisAccess,
-    private readonly describe: () => Pick<Member, 'role' | 'queue' | 'version' | 'isa' | 'counts'>,
+    private readonly describe: () => Pick<Member, 'role' | 'queue' | 'version' | 'isa' | 'node' | 'counts'>,
   ) {}
 
   private get key(): string {
@@ -56,11 +57,13 @@ export class Presence {
 
 function readMember(text: string): Member | undefined {
   try {
-    const { role, id, host, process, queue, version, isa, counts } = JSON.parse(text) as Member;
-    const texts = [id, host, queue, version, isa].every((value) => typeof value === 'string' && value.length < 300);
+    const { role, id, host, process, queue, version, isa, node, counts } = JSON.parse(text) as Member;
+    const texts = [id, host, queue, version, isa, node].every(
+      (value) => typeof value === 'string' && value.length < 300,
+    );
     if ((role !== 'coordinator' && role !== 'worker') || !texts || typeof process !== 'number') return undefined;
     const numbers = Object.entries(counts ?? {}).filter(([, value]) => typeof value === 'number');
-    return { role, id, host, process, queue, version, isa, counts: Object.fromEntries(numbers) };
+    return { role, id, host, process, queue, version, isa, node, counts: Object.fromEntries(numbers) };
   } catch {
     return undefined;
   }

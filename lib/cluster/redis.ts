@@ -7,7 +7,7 @@ export const DEFAULT_NAME = 'learned-optimizer';
 /** Seconds that a first connection may take. */
 const CONNECT_SECONDS = 10;
 
-/** A connection from which no reply has come for so long counts as lost. */
+/** A connection from which no reply has come for so long counts as lost; blocking commands wait for ten seconds at most. */
 const SILENCE_SECONDS = 30;
 
 type BullMq = typeof import('bullmq');
@@ -27,15 +27,29 @@ export class RedisAccess {
     readonly bullmq: BullMq,
     private readonly IoRedis: typeof Redis,
     private readonly say: Say,
+    private readonly silenceSeconds: number,
   ) {}
 
   /**
    * Connects once, to see that it can be done.
+   * @param silenceSeconds without a reply after which a connection counts as lost, more than ten
    * @throws {Error} naming the address and what went wrong
    */
-  static async open(address: ClusterAddress, name: string, say: Say): Promise<RedisAccess> {
+  static async open(
+    address: ClusterAddress,
+    name: string,
+    say: Say,
+    silenceSeconds: number = SILENCE_SECONDS,
+  ): Promise<RedisAccess> {
     const [bullmq, ioredis] = await Promise.all([import('bullmq'), import('ioredis')]);
-    const access = new RedisAccess(address, name, bullmq, ioredis.Redis, (text) => say(address.redact(text)));
+    const access = new RedisAccess(
+      address,
+      name,
+      bullmq,
+      ioredis.Redis,
+      (text) => say(address.redact(text)),
+      silenceSeconds,
+    );
     await access.tryOnce();
     return access;
   }
@@ -66,8 +80,8 @@ export class RedisAccess {
   connect(): Redis {
     const redis = new this.IoRedis(this.address.url, {
       maxRetriesPerRequest: null,
-      // A network that swallows packets says nothing; blocking commands wait for ten seconds at most.
-      socketTimeout: 1000 * SILENCE_SECONDS,
+      // A network that swallows packets says nothing.
+      socketTimeout: 1000 * this.silenceSeconds,
       retryStrategy: (times: number) => Math.min(100 * times, 2000),
     });
     // Without a listener an error would end the process.
@@ -92,7 +106,7 @@ export class RedisAccess {
 
   /** Says what BullMQ reports; the loss of a connection is said once, by the above. */
   onError(error: Error): void {
-    if (this.closing || /closed|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT/i.test(error.message)) return;
+    if (this.closing || /closed|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|socket timeout/i.test(error.message)) return;
     this.say(error.message);
   }
 

@@ -5,7 +5,7 @@ import type { ClusterAddress } from './address';
 import { BlobStore } from './blobs';
 import { Computer } from './computer';
 import type { PartReply } from './dispatcher';
-import { localEngine, queueNameOf } from './engine';
+import { describeEngine, localEngine, queueNameOf, sameEngine } from './engine';
 import type { Engine } from './engine';
 import { checkPartJob } from './partJob';
 import type { PartJob } from './partJob';
@@ -27,6 +27,8 @@ export interface ClusterWorkerOptions {
   /** A job whose worker has not been heard of for so long goes to another. */
   readonly lockSeconds: number;
   readonly name?: string;
+  /** As of `RedisAccess.open`. */
+  readonly silenceSeconds?: number;
   readonly engine?: Engine;
   readonly say?: Say;
   /** Computes a part; default: a thread. */
@@ -76,7 +78,7 @@ export class ClusterWorker {
     const { address, problems, lockSeconds, name = DEFAULT_NAME, engine = localEngine() } = options;
     const say = (text: string): void => options.say?.(address.redact(text));
     const hash = problems === undefined ? undefined : await sha256OfFile(problems);
-    const access = await RedisAccess.open(address, name, say);
+    const access = await RedisAccess.open(address, name, say, options.silenceSeconds);
     const redis = access.connect();
     const computer = options.compute ?? new Computer(problems);
     const self = new ClusterWorker(access, redis, computer, engine, hash, say);
@@ -111,14 +113,12 @@ export class ClusterWorker {
     const unfit = (await membersOf(this.redis, this.access)).filter(
       (member) => member.role === 'coordinator' && member.queue !== queue,
     );
-    const { version, isa } = this.engine;
-    for (const { host, version: theirs, isa: wanted } of unfit) {
-      const same = theirs === version && wanted === isa;
+    for (const theirs of unfit) {
       this.say(
-        `gets no jobs of the coordinator on ${host}: ` +
-          (same
+        `gets no jobs of the coordinator on ${theirs.host}: ` +
+          (sameEngine(theirs, this.engine)
             ? 'it and this worker have different --problems; give both the same file'
-            : `it has learned-optimizer ${theirs} on ${wanted}, this worker ${version} on ${isa}; install the same version, or set LEARNED_OPTIMIZER_ISA to the same instruction set on both`),
+            : `it has ${describeEngine(theirs)}, this worker ${describeEngine(this.engine)}; install the same versions, or set LEARNED_OPTIMIZER_ISA to the same instruction set on both`),
       );
     }
   }

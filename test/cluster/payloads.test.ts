@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { localEngine } from '../../lib/cluster/engine';
+import { localEngine, PROTOCOL } from '../../lib/cluster/engine';
 import { checkPartJob, partId } from '../../lib/cluster/partJob';
 import type { PartJob } from '../../lib/cluster/partJob';
 import {
@@ -56,9 +56,9 @@ describe('payloads', () => {
     expect(code(() => decodePart(encodeState(state), 'job', 4))).toBe('WRONG_KIND');
     expect(code(() => decodePart(part, 'another', 4))).toBe('WRONG_JOB');
     expect(code(() => decodePart(part, 'job', 5))).toBe('DAMAGED');
-    const later = { format: 'learned-optimizer-cluster', formatVersion: '2', kind: 'part' };
+    const later = { format: 'learned-optimizer-cluster', formatVersion: String(PROTOCOL + 1), kind: 'part' };
     expect(code(() => decodePart(encodeSafetensors({ tensors: [], metadata: later }), 'job', 4))).toBe('WRONG_VERSION');
-    const none = encodeSafetensors({ tensors: [], metadata: { ...later, formatVersion: '1' } });
+    const none = encodeSafetensors({ tensors: [], metadata: { ...later, formatVersion: String(PROTOCOL) } });
     expect(code(() => decodePart(none, 'job', 4))).toBe('WRONG_JOB');
   });
 
@@ -82,7 +82,7 @@ describe('a job', () => {
   const ref = { sha256: '0'.repeat(64), bytes: 8 };
   const { architecture, seed, corpus } = SHORT;
   const job: PartJob = {
-    ...{ protocol: 1, engine, family: 3, iteration: 5, estimator: { ...estimator, stopMultiplier: Infinity } },
+    ...{ protocol: PROTOCOL, engine, family: 3, iteration: 5, estimator: { ...estimator, stopMultiplier: Infinity } },
     shared: { architecture, seed, phase: 1, kind: 'pes', corpus },
     ...{ metaParameters: ref, state: ref },
   };
@@ -95,14 +95,15 @@ describe('a job', () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ['WRONG_VERSION', null, /expected protocol 1, learned-optimizer .*, got protocol undefined/],
-    ['WRONG_VERSION', { ...sent, protocol: 2 }, /got protocol 2/],
+    ['WRONG_VERSION', null, /expected protocol 2, learned-optimizer .*, got protocol undefined/],
+    ['WRONG_VERSION', { ...sent, protocol: 1 }, /got protocol 1/],
     [
       'WRONG_VERSION',
       { ...sent, engine: { ...engine, version: '9.9.9' } },
-      /got protocol 1, learned-optimizer 9\.9\.9/,
+      /got protocol 2, learned-optimizer 9\.9\.9/,
     ],
     ['WRONG_VERSION', { ...sent, engine: { ...engine, isa: 'abacus' } }, /on abacus/],
+    ['WRONG_VERSION', { ...sent, engine: { ...engine, node: '3' } }, /and Node 3/],
     ['DAMAGED', { ...sent, code: 'process.exit()' }, /code: expected no such field/],
     ['DAMAGED', { ...sent, family: -1 }, /family: expected a whole number from 0, got -1/],
     [

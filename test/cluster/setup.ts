@@ -67,6 +67,7 @@ export interface ChildBehaviour {
   readonly failingFamily?: number;
   readonly version?: string;
   readonly lockSeconds?: number;
+  readonly silenceSeconds?: number;
 }
 
 export interface WorkerChild {

@@ -11,6 +11,7 @@ const {
   failingFamily,
   version,
   lockSeconds = 2,
+  silenceSeconds,
 } = JSON.parse(process.env['CLUSTER_BEHAVIOUR']!) as ChildBehaviour;
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const computer = new Computer(undefined);
@@ -18,6 +19,7 @@ const computer = new Computer(undefined);
 const worker = await ClusterWorker.start({
   address: parseAddress(process.env['CLUSTER_URL']!, 'test'),
   lockSeconds,
+  silenceSeconds,
   engine: version === undefined ? undefined : { ...localEngine(), version },
   say,
   compute: {

@@ -1,10 +1,11 @@
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 
-/** A connection to a port that can be cut. */
+/** A connection to a port that can be cut, or swallow what is sent without a word. */
 export class Proxy {
   private readonly sockets = new Set<Socket>();
   private cut = false;
+  private swallows = false;
   private constructor(
     private readonly server: Server,
     readonly port: number,
@@ -24,7 +25,12 @@ export class Proxy {
         proxy.sockets.add(from);
         from.on('error', () => undefined);
         from.on('close', () => (proxy.sockets.delete(from), to.destroy()));
-        from.pipe(to);
+        // Bytes of a connection that has lost some would make no sense any more: it stays silent for good.
+        let silent = false;
+        from.on('data', (data) => {
+          silent ||= proxy.swallows;
+          if (!silent) to.write(data);
+        });
       }
     });
     return proxy;
@@ -36,8 +42,15 @@ export class Proxy {
     for (const socket of this.sockets) socket.destroy();
   }
 
+  /** Nothing goes through any more, in either direction, on any connection; nobody is told. */
+  swallow(): void {
+    this.swallows = true;
+  }
+
+  /** New connections work again; those that have been silent stay so. */
   mend(): void {
     this.cut = false;
+    this.swallows = false;
   }
 
   close(): void {

@@ -106,4 +106,27 @@ describeWithRedis('faults of Redis and the network', { timeout: 300_000 }, () =>
     await stopWorkers(workers);
     proxy.close();
   });
+
+  it('behind a network that swallows packets for 15 s without a word: the same bits', async () => {
+    const own = (server = await RedisServer.start());
+    const proxy = await Proxy.open(own.port);
+    const url = `redis://127.0.0.1:${proxy.port}`;
+    const silenceSeconds = 12;
+    workers = [1, 2].map(() => startWorker(url, { delay: 100, silenceSeconds }));
+    const { average, counts, said } = await runOnCluster(url, config, {
+      silenceSeconds,
+      onIteration: (iteration) => {
+        if (iteration !== 2) return;
+        void sleep(150)
+          .then(() => proxy.swallow())
+          .then(() => sleep(15_000))
+          .then(() => proxy.mend());
+      },
+    });
+    expect(average).toEqual(undisturbed);
+    expect(counts).toMatchObject({ results: 35, dropped: 0 });
+    expect(said.join('\n')).toMatch(/lost.*\n.*is back/);
+    await stopWorkers(workers);
+    proxy.close();
+  });
 });

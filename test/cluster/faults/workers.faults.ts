@@ -2,7 +2,7 @@ import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { localEngine, queueNameOf } from '../../../lib/cluster/engine';
+import { localEngine, PROTOCOL, queueNameOf } from '../../../lib/cluster/engine';
 import { checkPartJob, partId } from '../../../lib/cluster/partJob';
 import { metaTrain } from '../../../lib/meta/trainer';
 import { start } from '../../cli/run';
@@ -99,7 +99,7 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
     workers = [startWorker(server.url, { version: '9.9.9' })];
     while (!workers[0].lines().includes('ready')) await sleep(50);
     expect(workers[0].lines().join('\n')).toMatch(
-      /gets no jobs of the coordinator on .*: it has learned-optimizer \d.* this worker 9\.9\.9/,
+      /gets no jobs of the coordinator on .*: it has learned-optimizer \d.* this worker learned-optimizer 9\.9\.9/,
     );
     workers.push(startWorker(server.url));
     const { average } = await coordinator;
@@ -110,14 +110,14 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
       connection: new Redis(server.url, { maxRetriesPerRequest: null }),
       prefix: 'learned-optimizer',
     });
-    const forged = { protocol: 1, engine: { ...localEngine(), version: '0.0.1' } };
+    const forged = { protocol: PROTOCOL, engine: { ...localEngine(), version: '0.0.1' } };
     expect(() => checkPartJob(forged, partId(forged), localEngine())).toThrow(/workers and coordinator need the same/);
     await queue.add('part', forged, { jobId: partId(forged), attempts: 3 });
     while ((await queue.getFailedCount()) === 0) await sleep(50);
     const [failed] = await queue.getFailed();
     expect([failed.attemptsMade, failed.failedReason]).toEqual([
       1,
-      expect.stringMatching(/^refused: job: expected protocol 1, .*got protocol 1, learned-optimizer 0\.0\.1/),
+      expect.stringMatching(/^refused: job: expected protocol 2, .*got protocol 2, learned-optimizer 0\.0\.1/),
     ]);
     expect(workers[1].lines().join('\n')).toContain('refused: job');
     await queue.close();

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""PyTorch beside the CUDA library: Adam(fused=True), and the same RNN in eager mode and by torch.compile, in turns with
-lo_cuda_bench, on one device. Prints one table with ratios, and writes JSON.
+"""PyTorch beside the CUDA library on one device: Adam(fused=True) in turns with lo_cuda_bench, then the same RNN in eager mode
+and by torch.compile. Prints one table with ratios, and writes JSON, after every row, so that nothing is lost when it is stopped.
 
 Before that the RNN (rnn.py) is held against steps of the CPU core, which the program dump_steps writes.
 Exit code: 0; 1 if a result is wrong; 3 without PyTorch or without a device.
 """
 
 import argparse
+import gc
 import json
 import math
 import statistics
@@ -130,16 +131,19 @@ def library_rows(options, sizes):
         return [{**r, "name": f"this library, {r['model']}, {r['stateBits']} bits"} for r in rows]
 
 
-def contestants(torch, n, turn, options):
-    """Makers by name for a size, smaller ones first."""
+def contestants(torch, sizes, options):
+    """What is to be timed, in order: turn, size, name and maker; without one, the library's program is."""
     device = options.device
-    list_ = [("Adam(fused=True)", lambda: adam(torch, n, device))]
-    # Eager mode keeps some hundred bytes per parameter while it works, and every compilation takes long: one turn, and not
-    # the largest sizes.
-    if turn == 0 and n <= options.largest_rnn:
-        list_.append(("RNN eager, hrnn-3", lambda: rnn(torch, "hrnn-3", n, device, False)))
-        list_.append(("RNN compiled, hrnn-3", lambda: rnn(torch, "hrnn-3", n, device, True)))
-    return list_
+    for turn in range(options.turns):
+        for n in sizes:
+            if options.bench:
+                yield turn, n, "this library", None
+            yield turn, n, "Adam(fused=True)", lambda n=n: adam(torch, n, device)
+    # Eager mode keeps some hundred bytes per parameter while it works, and every compilation takes long: once, not for the
+    # largest sizes, and after all else.
+    for n in (n for n in sizes if n <= options.largest_rnn):
+        yield 0, n, "RNN eager, hrnn-3", lambda n=n: rnn(torch, "hrnn-3", n, device, False)
+        yield 0, n, "RNN compiled, hrnn-3", lambda n=n: rnn(torch, "hrnn-3", n, device, True)
 
 
 def print_table(rows):
@@ -151,7 +155,7 @@ def print_table(rows):
     base = {n: statistics.median(t) for (n, name), t in times.items() if name == ours and not any(map(math.isnan, t))}
     print(f"{'parameters':>11}  {'':34} {'ns/param':>9} {'G par/s':>8} {'time/ours':>9}")
     notes = {(r["parameters"], r["name"]): r.get("skipped") or r.get("wrong") for r in rows}
-    for (n, name), values in times.items():
+    for (n, name), values in sorted(times.items(), key=lambda entry: entry[0][0]):
         known = [v for v in values if not math.isnan(v)]
         if not known:
             print(f"{n:>11}  {name:34} {notes[n, name]}")
@@ -178,7 +182,14 @@ def parse():
     return options
 
 
+def write_json(torch, rows, options):
+    device = torch.cuda.get_device_name() if options.device == "cuda" else "cpu"
+    about = {"torch": torch.__version__, "cuda": torch.version.cuda, "device": device}
+    options.json.write_text(json.dumps({**about, "rows": rows}, indent=2) + "\n")
+
+
 def main():
+    sys.stdout.reconfigure(line_buffering=True)
     options = parse()
     try:
         import torch
@@ -199,23 +210,22 @@ def main():
         return 3
     begin, rows = time.monotonic(), []
     sizes = [int(float(s)) for s in options.sizes.split(",")]
-    for turn in range(options.turns):
-        for n in sizes:
-            late = time.monotonic() - begin > options.seconds
-            if not late and options.bench:
-                rows += [{**r, "turn": turn} for r in library_rows(options, [n])]
-            for name, make in contestants(torch, n, turn, options):
-                late = time.monotonic() - begin > options.seconds
-                row = {"name": name, "parameters": n, "skipped": "out of time"} if late else measure(torch, name, make, n, options.device, options)
-                rows.append({**row, "turn": turn})
-                if on_cuda:
-                    torch.cuda.empty_cache()
+    for turn, n, name, make in contestants(torch, sizes, options):
+        if time.monotonic() - begin > options.seconds:
+            new = [{"name": name, "parameters": n, "skipped": "out of time"}]
+        elif make is None:
+            new = library_rows(options, [n])
+        else:
+            new = [measure(torch, name, make, n, options.device, options)]
+        rows += [{**r, "turn": turn} for r in new]
+        # An RNN and its step refer to each other, so its memory is free only when such circles have been looked for.
+        gc.collect()
+        if on_cuda:
+            torch.cuda.empty_cache()
+        if options.json:
+            write_json(torch, rows, options)
     print_table(rows)
     right = right and not any("wrong" in r for r in rows)
-    if options.json:
-        device = torch.cuda.get_device_name() if options.device == "cuda" else "cpu"
-        about = {"torch": torch.__version__, "cuda": torch.version.cuda, "device": device}
-        options.json.write_text(json.dumps({**about, "rows": rows}, indent=2) + "\n")
     return 0 if right else 1
 
 

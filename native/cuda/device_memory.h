@@ -14,15 +14,27 @@ struct Failure {
   std::string text;
 };
 
+// Whether the current context is lost: everything that asks the device fails from then on. (Freeing nothing asks it nothing.)
+inline bool isLost() {
+  const cudaError_t state = cudaStreamQuery(nullptr);
+  cudaGetLastError();
+  return state != cudaSuccess && state != cudaErrorNotReady;
+}
+
 inline void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
   cudaGetLastError();  // errors of a call must not surface at a later one
   const std::string text = std::string(what) + ": " + cudaGetErrorString(error);
-  if (error == cudaErrorMemoryAllocation) throw Failure{LO_CUDA_OUT_OF_MEMORY, text};
-  // A context that is lost fails at everything from then on.
-  if (cudaFree(nullptr) == cudaSuccess) throw Failure{LO_CUDA_FAILED, text};
-  cudaGetLastError();
-  throw Failure{LO_CUDA_LOST, text};
+  switch (error) {
+    case cudaErrorMemoryAllocation:
+      throw Failure{LO_CUDA_OUT_OF_MEMORY, text};
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidDeviceFunction:
+    case cudaErrorUnsupportedPtxVersion:
+      throw Failure{LO_CUDA_UNAVAILABLE, "this library has no code for the device: " + text};
+    default:
+      throw Failure{isLost() ? LO_CUDA_LOST : LO_CUDA_FAILED, text};
+  }
 }
 
 template <cudaError_t (*Allocate)(void**, std::size_t), cudaError_t (*Free)(void*)>
@@ -79,7 +91,10 @@ class Event {
   // Whether the stream has come to it.
   bool reached() {
     const cudaError_t error = cudaEventQuery(event_);
-    if (error == cudaErrorNotReady) return false;
+    if (error == cudaErrorNotReady) {
+      cudaGetLastError();  // it is no failure of what is started next
+      return false;
+    }
     check(error, "asking the device how far it is");
     return true;
   }

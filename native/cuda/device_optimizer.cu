@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "coordinate_kernels.h"
 #include "level_kernels.h"
@@ -37,6 +38,12 @@ std::size_t z(int n) { return static_cast<std::size_t>(n); }
 
 std::size_t segmentsOf(const StepTables& range) { return range.endSegment - range.firstSegment; }
 
+template <class Kernel>
+void load(Kernel kernel) {
+  cudaFuncAttributes attributes;
+  check(cudaFuncGetAttributes(&attributes, kernel), "loading a kernel");
+}
+
 }  // namespace
 
 DeviceOptimizer::DeviceOptimizer(const lo_cuda_architecture& a, const lo_cuda_weights& w, int device)
@@ -50,6 +57,7 @@ DeviceOptimizer::DeviceOptimizer(const lo_cuda_architecture& a, const lo_cuda_we
   enter();
   check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device), "asking for multiprocessors");
   uploadWeights(w);
+  loadKernels();
   for (Staging& s : stagings_) s.read.create();
   stepDone_.create();
 }
@@ -134,6 +142,25 @@ void DeviceOptimizer::uploadWeights(const lo_cuda_weights& w) {
              {d(4, 0), d(4, 1)}, {d(5, 0), d(5, 1)}, {d(6, 0), d(6, 1)}, weights_.at<float>(global)};
 }
 
+// All kernels of a step. The driver would load each when it is first started, which takes memory, and might fail in the middle of
+// a step.
+void DeviceOptimizer::loadKernels() const {
+  const bool compact = architecture_.state_bits == 16;
+  withShape([&](const auto& shape) {
+    using Shape = std::decay_t<decltype(shape)>;
+    compact ? load(&advanceSegments<Shape, CompactState>) : load(&advanceSegments<Shape, FloatState>);
+  });
+  compact ? load(&rateSegments<CompactState>) : load(&rateSegments<FloatState>);
+  config_.attention() ? load(&applySegments<true>) : load(&applySegments<false>);
+  load(&segmentNorms);
+  load(&finishNorm);
+  load(&prepareTensors);
+  load(&reduceSpans);
+  load(&finishTensors);
+  load(&finishStep);
+  load(&finishRates);
+}
+
 void DeviceOptimizer::plan(const int* tensors, std::size_t count, cudaStream_t stream) {
   if (count != 0 && planned_.size() == count && std::equal(planned_.begin(), planned_.end(), tensors)) return;
   planned_.clear();
@@ -182,10 +209,11 @@ void DeviceOptimizer::plan(const int* tensors, std::size_t count, cudaStream_t s
     s.read.wait();
     s.memory = PinnedMemory(count * sizeof(TensorPointers));
   }
-  // Pageable memory: the copies have left it when they return.
   upload(arena_.at(atSegments), segments.data(), segments.size() * sizeof(Segment), stream);
   upload(arena_.at(atSpans), spans.data(), spans.size() * sizeof(Span), stream);
   upload(arena_.at(atTensors), memory.data(), count * sizeof(TensorMemory), stream);
+  // Copies from pageable memory may read it after they have returned.
+  check(cudaStreamSynchronize(stream), "copying the tables of a step");
   tables_ = {arena_.at<Segment>(atSegments), arena_.at<Span>(atSpans), arena_.at<TensorMemory>(atTensors),
              arena_.at<TensorPointers>(atPointers), 0, static_cast<std::uint32_t>(segments.size()),
              static_cast<std::uint32_t>(spans.size()), static_cast<std::uint32_t>(count), coordinates,
@@ -254,27 +282,23 @@ void DeviceOptimizer::launchAdvance(const Shape& shape, const StepTables& range,
 }
 
 // The architectures that are compiled in are those of the CPU (kernels_float.inl).
-template <class Storage>
-void DeviceOptimizer::advance(const StepTables& range, std::uint32_t seed, cudaStream_t stream) {
+template <class Body>
+void DeviceOptimizer::withShape(Body&& body) const {
   const unsigned flags = config_.flags & ~static_cast<unsigned>(kTensorLearningRateMean);
   const int H = config_.hidden;
 #if !defined(LO_SANITIZED)
   if (config_.timescales == 4) {
     constexpr unsigned preset = kPaper | kAbsoluteLearningRate;
-    if (H == 10 && flags == kPaper) return launchAdvance<StaticShape<10, 4, kPaper>, Storage>({}, range, seed, stream);
-    if (H == 10 && flags == (kPaper | kAttention)) {
-      return launchAdvance<StaticShape<10, 4, kPaper | kAttention>, Storage>({}, range, seed, stream);
-    }
-    if (H == 6 && flags == preset) return launchAdvance<StaticShape<6, 4, preset>, Storage>({}, range, seed, stream);
-    if (H == 6 && flags == (preset | kAlgebraicActivations)) {
-      return launchAdvance<StaticShape<6, 4, preset | kAlgebraicActivations>, Storage>({}, range, seed, stream);
-    }
+    if (H == 10 && flags == kPaper) return body(StaticShape<10, 4, kPaper>{});
+    if (H == 10 && flags == (kPaper | kAttention)) return body(StaticShape<10, 4, kPaper | kAttention>{});
+    if (H == 6 && flags == preset) return body(StaticShape<6, 4, preset>{});
+    if (H == 6 && flags == (preset | kAlgebraicActivations)) return body(StaticShape<6, 4, preset | kAlgebraicActivations>{});
   }
 #else
   static_cast<void>(H);
   static_cast<void>(flags);
 #endif
-  launchAdvance<DynamicShape, Storage>(shape_, range, seed, stream);
+  body(shape_);
 }
 
 void DeviceOptimizer::startSums(cudaStream_t stream) {
@@ -310,7 +334,11 @@ void DeviceOptimizer::startPreparation(double clipNorm, cudaStream_t stream) {
 
 void DeviceOptimizer::startAdvance(const StepTables& range, std::uint64_t iteration, cudaStream_t stream) {
   const std::uint32_t seed = roundingSeed(iteration);
-  architecture_.state_bits == 16 ? advance<CompactState>(range, seed, stream) : advance<FloatState>(range, seed, stream);
+  withShape([&](const auto& shape) {
+    using Shape = std::decay_t<decltype(shape)>;
+    architecture_.state_bits == 16 ? launchAdvance<Shape, CompactState>(shape, range, seed, stream)
+                                   : launchAdvance<Shape, FloatState>(shape, range, seed, stream);
+  });
 }
 
 void DeviceOptimizer::startLevels(cudaStream_t stream) {
@@ -335,7 +363,10 @@ void DeviceOptimizer::startApply(const StepTables& range, const lo_cuda_step_req
 }
 
 void DeviceOptimizer::endStep(const lo_cuda_step_request& request, cudaStream_t stream) {
-  check(cudaGetLastError(), "starting a step");
+  const cudaError_t error = cudaGetLastError();
+  // Other kernels of the step may have run: this is not what a step reports that has changed nothing.
+  if (error == cudaErrorMemoryAllocation) throw Failure{LO_CUDA_FAILED, "starting a step: the device has no memory for a kernel"};
+  check(error, "starting a step");
   stepDone_.record(stream);
   for (std::size_t t = 0; t < request.count; ++t) {
     Tensor& own = tensor(planned_[t]);

@@ -61,6 +61,7 @@ class DeviceOptimizer {
   Tensor& tensor(int handle) const { return *tensors_[static_cast<std::size_t>(handle)]; }
   int words() const;
   void uploadWeights(const lo_cuda_weights& w);
+  void loadKernels() const;
   void plan(const int* tensors, std::size_t count, cudaStream_t stream);
   void uploadPointers(const float* const* gradients, float* const* parameters, cudaStream_t stream);
   void waitForSteps();
@@ -86,8 +87,9 @@ class DeviceOptimizer {
   }
   template <class Storage>
   void sumRates(cudaStream_t stream);
-  template <class Storage>
-  void advance(const StepTables& range, std::uint32_t seed, cudaStream_t stream);
+  // Calls body(shape) with the architecture, in constants where it is one of those that are compiled in.
+  template <class Body>
+  void withShape(Body&& body) const;
   template <class Shape, class Storage>
   void launchAdvance(const Shape& shape, const StepTables& range, std::uint32_t seed, cudaStream_t stream);
   template <class Storage, class Body>

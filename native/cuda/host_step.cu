@@ -70,7 +70,12 @@ HostBuffers& DeviceOptimizer::hostBuffers(const lo_cuda_step_request& request) {
     cutIntoChunks(lengths, offsets_, host);
     while (host.there.size() < host.chunks.size()) {
       host.there.emplace_back();
-      host.there.back().create();
+      try {
+        host.there.back().create();
+      } catch (...) {
+        host.there.pop_back();
+        throw;
+      }
     }
     const std::size_t pinned = 2 * HostBuffers::kSlots * host.slotFloats * sizeof(float), device = 2 * offsets_.back() * sizeof(float);
     if (host.pinned.bytes() < pinned) {

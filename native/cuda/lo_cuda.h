@@ -113,8 +113,9 @@ LO_CUDA_API lo_cuda_status lo_cuda_add_tensor(lo_cuda_optimizer* optimizer, size
                                               float log_rate, int* handle);
 LO_CUDA_API lo_cuda_status lo_cuda_remove_tensor(lo_cuda_optimizer* optimizer, int handle);
 
-/* Puts a step into `stream` (a cudaStream_t; null: the default stream) and returns. Steps of the same tensors, gradients and
- * parameters as the one before allocate and upload nothing. All steps of an optimizer are to be in one stream, or ordered by
+/* Puts a step into `stream` (a cudaStream_t; null: the default stream) and returns; the first, and one of other tensors than the
+ * one before, waits for what is in the stream. Steps of the same tensors, gradients and parameters as the one before allocate and
+ * upload nothing. All steps of an optimizer are to be in one stream, or ordered by
  * the caller. */
 LO_CUDA_API lo_cuda_status lo_cuda_step(lo_cuda_optimizer* optimizer, const lo_cuda_step_request* request, void* stream);
 /* The same step with gradients and parameters in memory of the host, which may be pageable; returns when the parameters are

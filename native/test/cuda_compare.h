@@ -175,7 +175,8 @@ inline void compare(const Case& c, std::uint64_t seed, Worst& worst) {
 }
 
 // Rounding alone: the same formulas in the same precision, in another order. In 16 bits a value may fall to the other side
-// of a draw: one spacing (2^-15 of the range, 2^-7 of the value).
+// of a draw: one spacing (2^-15 of the range, 2^-7 of the value). Without dynamic input scaling products of inputs come to
+// hundreds, and the rounding of what they are multiplied by to a multiple of that.
 inline void compareAll(const std::vector<Case>& cases) {
   Worst single, half;
   std::uint64_t seed = 900;
@@ -184,7 +185,7 @@ inline void compareAll(const std::vector<Case>& cases) {
     compare(c, seed += 10, w);
     const std::string where = describe(c.config) + ", levels " + text(c.levels) + ", bits " + text(c.stateBits);
     const bool compact = c.stateBits == 16;
-    CHECK_AT_MOST(w.hidden, compact ? 2e-4 : 6e-5, where);
+    CHECK_AT_MOST(w.hidden, (compact ? 2e-4 : 6e-5) + ((c.config.flags & kUnscaledInputs) != 0 ? 1e-3 : 0), where);
     CHECK_AT_MOST(w.momentum, compact ? 8e-3 : 3e-5, where);
     CHECK_AT_MOST(w.scale, compact ? 8e-3 : 8e-6, where);
     CHECK_AT_MOST(w.rate, 6e-5, where);

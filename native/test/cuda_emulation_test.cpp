@@ -158,6 +158,64 @@ TEST("CUDA emulation: a step from the host like the one before allocates nothing
   CHECK_EQUAL(emulation::allocations, allocations);
 }
 
+TEST("CUDA emulation: the first step from the host without room for its events changes nothing, and the next has all of them") {
+  const Model model(presetConfig());
+  const std::vector<std::size_t> lengths = {20000, 3};
+  DeviceRun run(model.cell, model.levels, lengths), other(model.cell, model.levels, lengths);
+  Random random(98);
+  std::vector<std::vector<float>> g, p;
+  for (const std::size_t n : lengths) {
+    g.push_back(randomGradient(n, random));
+    p.emplace_back(n, 0.0f);
+  }
+  const float* const from[] = {g[0].data(), g[1].data()};
+  float* const to[] = {p[0].data(), p[1].data()};
+  const lo_cuda_step_request request{2, run.handles.data(), from, to, INFINITY, 1, 0, 0};
+  // Five chunks, each with an event besides those of the buffers.
+  emulation::eventsLeft = 2 * 4 + 4;
+  CHECK_EQUAL(lo_cuda_step_host(run.optimizer, &request, nullptr), LO_CUDA_OUT_OF_MEMORY);
+  emulation::eventsLeft = static_cast<std::size_t>(-1);
+  CHECK_SAME_BITS(p[0], std::vector<float>(lengths[0], 0.0f));
+  require(lo_cuda_step_host(run.optimizer, &request, nullptr));
+  other.stepHost(g, {});
+  for (std::size_t t = 0; t < 2; ++t) CHECK_SAME_BITS(p[t], other.parameters[t].get());
+}
+
+TEST("CUDA emulation: a step into a stream has the same bits when all work is done as late as possible") {
+  const Model model(presetConfig());
+  std::vector<std::vector<float>> results;
+  for (const bool late : {false, true}) {
+    DeviceRun run(model.cell, model.levels, kLengths);
+    Random random(99);
+    emulation::deferred = late;
+    for (int step = 0; step < 3; ++step) run.step(gradients(random), {});
+    results.push_back(run.everything());
+    emulation::deferred = false;
+  }
+  CHECK_SAME_BITS(results[1], results[0]);
+}
+
+TEST("CUDA emulation: no code for the device is no optimizer, and a kernel without memory is no step that changed nothing") {
+  const Model model(presetConfig());
+  const lo_cuda_architecture architecture = architectureOf(model.cell, model.levels);
+  const lo_cuda_weights weights = weightsOf(model.cell, model.levels);
+  lo_cuda_optimizer* none = nullptr;
+  emulation::hasCode = false;
+  CHECK_EQUAL(lo_cuda_create(&architecture, &weights, 0, &none), LO_CUDA_UNAVAILABLE);
+  emulation::hasCode = true;
+  CHECK(std::string(lo_cuda_last_error()).find("no code for the device") != std::string::npos);
+  CHECK(none == nullptr);
+  DeviceRun run(model.cell, model.levels, {7});
+  const float* const from = run.gradients[0].data();
+  float* const to = run.parameters[0].data();
+  run.gradients[0].set(std::vector<float>(7, 1.0f));
+  const lo_cuda_step_request request{1, run.handles.data(), &from, &to, INFINITY, 1, 0, 0};
+  emulation::launchesSucceed = false;
+  CHECK_EQUAL(lo_cuda_step(run.optimizer, &request, nullptr), LO_CUDA_FAILED);
+  emulation::launchesSucceed = true;
+  CHECK(std::string(lo_cuda_last_error()).find("no memory for a kernel") != std::string::npos);
+}
+
 TEST("CUDA emulation: a lost device says so at every call") {
   const Model model(presetConfig());
   DeviceRun run(model.cell, model.levels, {6000, 7});

@@ -6,7 +6,8 @@
 namespace lo::emulation {
 
 Order order = Order::ascending;
-std::size_t memoryLeft = static_cast<std::size_t>(-1);
+std::size_t memoryLeft = static_cast<std::size_t>(-1), eventsLeft = static_cast<std::size_t>(-1);
+bool hasCode = true, launchesSucceed = true;
 std::size_t allocations = 0, copies = 0, launches = 0;
 int devices = 1, device = 0;
 bool deferred = false, lost = false;

@@ -5,7 +5,6 @@
 #include <memory>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 #include "emulation.h"
 
@@ -34,19 +33,6 @@ std::map<void*, Queue>& queues() {
   return all;
 }
 
-std::map<char*, std::size_t>& pinned() {
-  static std::map<char*, std::size_t> all;
-  return all;
-}
-
-bool isPinned(const void* p) {
-  char* const at = const_cast<char*>(static_cast<const char*>(p));
-  auto block = pinned().upper_bound(at);
-  if (block == pinned().begin()) return false;
-  --block;
-  return at < block->first + block->second;
-}
-
 void doNext(Queue& queue) {
   const std::function<void()> work = std::move(queue.front());
   queue.pop_front();
@@ -60,6 +46,11 @@ void put(void* stream, std::function<void()> work) {
   if (lost) return;
   if (!deferred) return work();
   queues()[stream].push_back(std::move(work));
+}
+
+bool isIdle(void* stream) {
+  LO_ALONE;
+  return queues()[stream].empty();
 }
 
 void drain(void* stream) {
@@ -109,30 +100,10 @@ void destroyStream(void* stream) {
   std::free(stream);
 }
 
-void* allocateHost(std::size_t bytes) {
-  LO_ALONE;
-  void* const p = std::malloc(bytes);
-  if (p != nullptr) pinned()[static_cast<char*>(p)] = bytes;
-  return p;
-}
-
-void freeHost(void* p) {
-  LO_ALONE;
-  pinned().erase(static_cast<char*>(p));
-  std::free(p);
-}
-
-// Pageable memory is read at once, and written before the call returns.
-void copy(void* to, const void* from, std::size_t bytes, bool toDevice, void* stream) {
+void copy(void* to, const void* from, std::size_t bytes, void* stream) {
   LO_ALONE;
   ++copies;
-  if (bytes == 0) return;
-  if (toDevice && deferred && !isPinned(from)) {
-    const auto held = std::make_shared<std::vector<char>>(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
-    return put(stream, [=] { std::memcpy(to, held->data(), bytes); });
-  }
-  put(stream, [=] { std::memcpy(to, from, bytes); });
-  if (!toDevice && !isPinned(to)) drain(stream);
+  if (bytes != 0) put(stream, [=] { std::memcpy(to, from, bytes); });
 }
 
 }  // namespace lo::emulation

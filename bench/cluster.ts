@@ -17,6 +17,7 @@ interface Options {
   readonly warmUp: number;
   readonly instant: number;
   readonly corpus: CorpusName;
+  readonly truncation?: number;
   readonly uneven?: boolean;
   readonly json?: string;
 }
@@ -35,12 +36,16 @@ corpus, seven families, is two cores' work; the paper's, 134, is what many machi
 Figures are of use on an idle machine only; the load is printed with them.
 `;
 
+/** Iterations after which both workers have had nearly every family, and so have their answers ready. */
+const UNTIL_READY = 15;
+
 const same = (a: Float64Array, b: Float64Array): boolean => a.every((value, i) => Object.is(value, b[i]));
 const withoutBits = <T extends { average: Float64Array }>({ average: _, ...rest }: T): Omit<T, 'average'> => rest;
 
-async function measure({ iterations, warmUp, instant, corpus, json }: Options): Promise<void> {
+async function measure(options: Options): Promise<void> {
+  const { iterations, warmUp, instant, corpus, truncation, json } = options;
   const load = [loadavg()[0]];
-  const config = configOf(corpus, iterations + warmUp);
+  const config = configOf(options, iterations + warmUp);
   say('trainer, 1 thread');
   const one = await timed(config, warmUp, { threads: 1 });
   say('trainer, 2 threads');
@@ -52,7 +57,7 @@ async function measure({ iterations, warmUp, instant, corpus, json }: Options): 
     say('cluster, 2 workers');
     const second = await cluster(redis, config, warmUp, ['real', 'real']);
     say('cluster, workers that answer at once');
-    const third = await cluster(redis, configOf(corpus, instant + warmUp), warmUp, [0, 0]);
+    const third = await cluster(redis, configOf(options, instant + UNTIL_READY), UNTIL_READY, [0, 0]);
     return [first, second, third] as const;
   });
   for (const run of [two, single, double]) {
@@ -66,6 +71,7 @@ async function measure({ iterations, warmUp, instant, corpus, json }: Options): 
   const perUpdate = (bytes: number): number => Math.round(bytes / config.phases[0].iterations);
   const figures = {
     corpus,
+    truncation: truncation ?? 40,
     trainer: {
       one: withoutBits(one),
       two: withoutBits(two),
@@ -130,6 +136,7 @@ const command = new Command('bench:cluster')
       .choices(CORPUS_NAMES.filter((name) => name !== 'none'))
       .default('default'),
   )
+  .option('--truncation <n>', 'steps of a part (default: 40), for other lengths of a job', integerAtLeast(1))
   .option('--uneven', 'measure what staleness saves on uneven machines')
   .option('--json <file>', 'write the figures there')
   .addHelpText('after', HELP)

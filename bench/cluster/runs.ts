@@ -30,9 +30,13 @@ export const say = (text: string): void => void process.stderr.write(`${text}\n`
 export const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** The setting of the shipped weights in its evolution phase. */
-export function configOf(corpus: CorpusName, iterations: number): MetaTrainingConfig {
+export function configOf(
+  { corpus, truncation }: { readonly corpus: CorpusName; readonly truncation?: number },
+  iterations: number,
+): MetaTrainingConfig {
   const [, evolution] = DEFAULT_META_TRAINING.phases;
-  return { ...DEFAULT_META_TRAINING, corpus, phases: [{ ...evolution, iterations }] };
+  const estimator = { ...evolution.estimator, ...(truncation === undefined ? {} : { truncation }) };
+  return { ...DEFAULT_META_TRAINING, corpus, phases: [{ ...evolution, estimator, iterations }] };
 }
 
 /** Trains; times the iterations after the warm-up. */

@@ -1,7 +1,19 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Tests of half a minute and more, for `npm run test:slow`: `npm test` is to stay below ten minutes on two cores. */
+export const SLOW = [
+  'test/bindings/leak.test.ts',
+  'test/bindings/workers.test.ts',
+  'test/cli/experiment.test.ts',
+  'test/examples/imagenet/*.test.ts',
+  'test/experiments/ablation.test.ts',
+  'test/experiments/experiment.test.ts',
+  'test/experiments/landscapesPage.test.ts',
+  'test/package/package.test.ts',
+];
 
 export default defineConfig({
   resolve: {
@@ -16,6 +28,7 @@ export default defineConfig({
   test: {
     environment: 'node',
     include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...SLOW],
     // Child processes, not threads: native addons and tfjs backends keep state per process.
     pool: 'forks',
     maxWorkers: 2,

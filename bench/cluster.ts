@@ -24,8 +24,8 @@ interface Options {
 
 const HELP = `
 The setting is that of the shipped weights in its evolution phase (truncation 40): its jobs have the real length. Its own
-corpus, seven families, is two cores' work; the paper's, 134, is what many machines are for: --corpus paper --iterations 3
---warm-up 1 --instant 10.
+corpus, seven families, is two cores' work; the paper's, 134, is what many machines are for: --corpus paper --iterations 2
+--warm-up 1 --instant 5, ten minutes.
 
   trainer    iterations per second of the trainer on threads of one process
   cluster    the same with worker processes on this machine, coordinator and Redis included; bits are compared
@@ -43,7 +43,7 @@ const same = (a: Float64Array, b: Float64Array): boolean => a.every((value, i) =
 const withoutBits = <T extends { average: Float64Array }>({ average: _, ...rest }: T): Omit<T, 'average'> => rest;
 
 async function measure(options: Options): Promise<void> {
-  const { iterations, warmUp, instant, corpus, truncation, json } = options;
+  const { iterations, warmUp, instant, corpus, json } = options;
   const load = [loadavg()[0]];
   const config = configOf(options, iterations + warmUp);
   say('trainer, 1 thread');
@@ -71,7 +71,7 @@ async function measure(options: Options): Promise<void> {
   const perUpdate = (bytes: number): number => Math.round(bytes / config.phases[0].iterations);
   const figures = {
     corpus,
-    truncation: truncation ?? 40,
+    truncation: config.phases[0].estimator.truncation,
     trainer: {
       one: withoutBits(one),
       two: withoutBits(two),

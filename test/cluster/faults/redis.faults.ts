@@ -86,40 +86,21 @@ describeWithRedis('faults of Redis and the network', { timeout: 300_000 }, () =>
     expect(workers[0].lines().filter((line) => line.startsWith('refused: payload: expected'))).toHaveLength(4);
   });
 
-  it(`cut off for ${CUT_SECONDS} s in mid-job, worker and coordinator alike: the same bits`, async () => {
+  it.each<[string, number, (proxy: Proxy) => void, number?]>([
+    [`cut off for ${CUT_SECONDS} s`, CUT_SECONDS, (proxy) => proxy.sever()],
+    ['behind a network that swallows packets for 15 s without a word', 15, (proxy) => proxy.swallow(), 12],
+  ])('%s in mid-job, worker and coordinator alike: the same bits', async (_, seconds, disturb, silenceSeconds) => {
     const own = (server = await RedisServer.start());
     const proxy = await Proxy.open(own.port);
     const url = `redis://127.0.0.1:${proxy.port}`;
-    workers = [startWorker(url, { delay: 100 }), startWorker(url, { delay: 100 })];
-    const { average, counts, said } = await runOnCluster(url, config, {
-      onIteration: (iteration) => {
-        if (iteration !== 2) return;
-        void sleep(150)
-          .then(() => proxy.sever())
-          .then(() => sleep(1000 * CUT_SECONDS))
-          .then(() => proxy.mend());
-      },
-    });
-    expect(average).toEqual(undisturbed);
-    expect(counts).toMatchObject({ results: 35, dropped: 0 });
-    expect(said.join('\n')).toMatch(/lost.*\n.*is back/);
-    await stopWorkers(workers);
-    proxy.close();
-  });
-
-  it('behind a network that swallows packets for 15 s without a word: the same bits', async () => {
-    const own = (server = await RedisServer.start());
-    const proxy = await Proxy.open(own.port);
-    const url = `redis://127.0.0.1:${proxy.port}`;
-    const silenceSeconds = 12;
     workers = [1, 2].map(() => startWorker(url, { delay: 100, silenceSeconds }));
     const { average, counts, said } = await runOnCluster(url, config, {
       silenceSeconds,
       onIteration: (iteration) => {
         if (iteration !== 2) return;
         void sleep(150)
-          .then(() => proxy.swallow())
-          .then(() => sleep(15_000))
+          .then(() => disturb(proxy))
+          .then(() => sleep(1000 * seconds))
           .then(() => proxy.mend());
       },
     });

@@ -8,16 +8,21 @@ import { CORPUS_NAMES } from '../lib/meta/corpus';
 import type { CorpusName } from '../lib/meta/corpus';
 import { withRedis } from './cluster/processes';
 import { cluster, configOf, say, sum, timed } from './cluster/runs';
-import type { Stretch } from './cluster/runs';
+import type { ClusterStretch, Stretch } from './cluster/runs';
+import type { CoordinatorCounts } from '../lib/cluster/coordinator';
+import type { WorkerCounts } from '../lib/cluster/worker';
 import { measureUneven } from './cluster/uneven';
 import { describeMachine } from './machine';
+import { median } from './statistics';
 
 interface Options {
+  readonly rounds: number;
   readonly iterations: number;
   readonly warmUp: number;
   readonly instant: number;
   readonly corpus: CorpusName;
   readonly truncation?: number;
+  readonly copies?: number;
   readonly uneven?: boolean;
   readonly json?: string;
 }
@@ -36,86 +41,103 @@ corpus, seven families, is two cores' work; the paper's, 134, is what many machi
 Figures are of use on an idle machine only; the load is printed with them.
 `;
 
-/** Iterations after which both workers have had nearly every family, and so have their answers ready. */
-const UNTIL_READY = 15;
+/** Runs that were made one after the other, so that what the machine does beside concerns all alike. */
+interface Round {
+  readonly trainer: { readonly one: Stretch; readonly two: Stretch };
+  readonly cluster: { readonly one: ClusterStretch; readonly two: ClusterStretch };
+}
 
 const same = (a: Float64Array, b: Float64Array): boolean => a.every((value, i) => Object.is(value, b[i]));
 const withoutBits = <T extends { average: Float64Array }>({ average: _, ...rest }: T): Omit<T, 'average'> => rest;
 
-async function measure(options: Options): Promise<void> {
-  const { iterations, warmUp, instant, corpus, json } = options;
-  const load = [loadavg()[0]];
-  const config = configOf(options, iterations + warmUp);
-  say('trainer, 1 thread');
+/** The runs that are compared, one after the other. */
+async function measureRound(
+  redis: { readonly url: string; readonly processId: number },
+  { corpus, truncation, copies, iterations, warmUp }: Options,
+): Promise<Round> {
+  const config = configOf({ corpus, truncation, copies }, iterations + warmUp);
+  say('  trainer, 1 thread');
   const one = await timed(config, warmUp, { threads: 1 });
-  say('trainer, 2 threads');
+  say('  cluster, 1 worker');
+  const single = await cluster(redis, config, warmUp, ['real']);
+  say('  trainer, 2 threads');
   const two = await timed(config, warmUp, { threads: 2 });
-  const [single, double, fed] = await withRedis(async (url, processId) => {
-    const redis = { url, processId };
-    say('cluster, 1 worker');
-    const first = await cluster(redis, config, warmUp, ['real']);
-    say('cluster, 2 workers');
-    const second = await cluster(redis, config, warmUp, ['real', 'real']);
-    say('cluster, workers that answer at once');
-    const third = await cluster(redis, configOf(options, instant + UNTIL_READY), UNTIL_READY, [0, 0]);
-    return [first, second, third] as const;
-  });
+  say('  cluster, 2 workers');
+  const double = await cluster(redis, config, warmUp, ['real', 'real']);
   for (const run of [two, single, double]) {
     if (!same(run.average, one.average)) throw new Error('WRONG: a run gave other bits than the trainer on one thread');
   }
+  return {
+    trainer: { one: withoutBits(one), two: withoutBits(two) },
+    cluster: { one: withoutBits(single), two: withoutBits(double) },
+  };
+}
+
+async function measure(options: Options): Promise<void> {
+  const { warmUp, instant, corpus, truncation, copies, json } = options;
+  const load = [loadavg()[0]];
+  const rounds: Round[] = [];
+  const fed = await withRedis(async (url, processId) => {
+    for (let round = 0; round < options.rounds; round++) {
+      say(`round ${round + 1} of ${options.rounds}`);
+      rounds.push(await measureRound({ url, processId }, options));
+    }
+    say('workers that answer at once');
+    return cluster({ url, processId }, configOf({ corpus, truncation, copies }, instant + warmUp), warmUp, [0, 0]);
+  });
   load.push(loadavg()[0]);
-  const families = double.counts.jobs / config.phases[0].iterations;
-  const jobSeconds =
-    sum(double.workerCounts.map(({ busySeconds }) => busySeconds)) / sum(double.workerCounts.map(({ parts }) => parts));
-  const instantJobs = fed.iterations * families;
-  const perUpdate = (bytes: number): number => Math.round(bytes / config.phases[0].iterations);
+  const rate = (run: (round: Round) => Stretch): number => median(rounds.map((r) => run(r).iterationsPerSecond));
+  const ratio = (a: (round: Round) => Stretch, b: (round: Round) => Stretch): number =>
+    median(rounds.map((r) => a(r).iterationsPerSecond / b(r).iterationsPerSecond));
+  const [one, two] = [(r: Round): Stretch => r.trainer.one, (r: Round): Stretch => r.trainer.two];
+  const [single, double] = [(r: Round): ClusterStretch => r.cluster.one, (r: Round): ClusterStretch => r.cluster.two];
+  const all = options.iterations + warmUp;
+  const families = double(rounds[0]).counts.jobs / all;
+  const workerSum = (count: keyof WorkerCounts): number =>
+    sum(rounds.flatMap((r) => double(r).workerCounts.map((counts) => counts[count])));
+  const partSeconds = workerSum('busySeconds') / workerSum('parts');
+  const instantParts = fed.iterations * families;
+  const perUpdate = (bytes: number): number => Math.round(bytes / all / rounds.length);
+  const coordinatorSum = (count: keyof CoordinatorCounts): number => sum(rounds.map((r) => double(r).counts[count]));
   const figures = {
-    corpus,
-    truncation: config.phases[0].estimator.truncation,
-    trainer: {
-      one: withoutBits(one),
-      two: withoutBits(two),
-      scaling: two.iterationsPerSecond / one.iterationsPerSecond,
-    },
+    ...{ corpus, truncation: configOf({ corpus, truncation }, 1).phases[0].estimator.truncation, copies: copies ?? 1 },
+    /** Medians over the rounds, ratios within a round. */
+    trainer: { one: rate(one), two: rate(two), scaling: ratio(two, one) },
     cluster: {
-      one: withoutBits(single),
-      two: withoutBits(double),
-      scaling: double.iterationsPerSecond / single.iterationsPerSecond,
-      ofTrainer: double.iterationsPerSecond / two.iterationsPerSecond,
+      ...{ one: rate(single), two: rate(double), scaling: ratio(double, single) },
+      ...{ oneOfTrainer: ratio(single, one), twoOfTrainer: ratio(double, two) },
     },
-    jobSeconds,
+    partSeconds,
     bytesPerMetaUpdate: {
-      coordinatorSends: perUpdate(double.counts.bytesSent),
-      coordinatorReceives: perUpdate(double.counts.bytesReceived),
-      workersSend: perUpdate(sum(double.workerCounts.map(({ bytesSent }) => bytesSent))),
-      workersReceive: perUpdate(sum(double.workerCounts.map(({ bytesReceived }) => bytesReceived))),
+      coordinatorSends: perUpdate(coordinatorSum('bytesSent')),
+      coordinatorReceives: perUpdate(coordinatorSum('bytesReceived')),
+      workersSend: perUpdate(workerSum('bytesSent')),
+      workersReceive: perUpdate(workerSum('bytesReceived')),
     },
     instant: {
       ...withoutBits(fed),
-      jobsPerSecond: instantJobs / fed.seconds,
-      coordinatorMillisecondsPerJob: (1000 * fed.processorSeconds) / instantJobs,
-      /** Cores that such a rate of jobs of the real length keeps busy, where the corpus has so many families. */
-      coresKeptBusy: (instantJobs / fed.seconds) * jobSeconds,
+      partsPerSecond: instantParts / fed.seconds,
+      coordinatorMillisecondsPerPart: (1000 * fed.processorSeconds) / instantParts,
+      /** Cores that such a rate of parts of the real length keeps busy, where the corpus has so many families. */
+      coresKeptBusy: (instantParts / fed.seconds) * partSeconds,
       /** The same were the coordinator's processor time the only limit: on a core of its own. */
-      coresByProcessorTime: (instantJobs / fed.processorSeconds) * jobSeconds,
+      coresByProcessorTime: (instantParts / fed.processorSeconds) * partSeconds,
     },
+    rounds,
   };
-  const rate = ({ iterationsPerSecond }: Stretch): string => iterationsPerSecond.toFixed(2);
-  console.log(`iterations per second   1        2        2 / 1`);
+  const { trainer, cluster: ours, bytesPerMetaUpdate: bytes, instant: feeding } = figures;
+  const row = (name: string, { one: a, two: b, scaling }: typeof trainer): void =>
+    console.log(`  ${name.padEnd(20)}  ${a.toFixed(2).padEnd(8)} ${b.toFixed(2).padEnd(8)} ${scaling.toFixed(2)}`);
+  console.log(`iterations per second   1        2        2 / 1    medians of ${rounds.length} rounds`);
+  row('trainer, threads', trainer);
+  row('cluster, workers', ours);
+  console.log(`  cluster / trainer     ${ours.oneOfTrainer.toFixed(2).padEnd(8)} ${ours.twoOfTrainer.toFixed(2)}`);
+  console.log(`a part takes ${(1000 * partSeconds).toFixed(1)} ms of computation; ${families} parts per meta-update`);
   console.log(
-    `  trainer, threads      ${rate(one).padEnd(8)} ${rate(two).padEnd(8)} ${figures.trainer.scaling.toFixed(2)}`,
+    `bytes per meta-update: coordinator sends ${bytes.coordinatorSends}, receives ${bytes.coordinatorReceives}; workers send ${bytes.workersSend}, receive ${bytes.workersReceive}`,
   );
   console.log(
-    `  cluster, workers      ${rate(single).padEnd(8)} ${rate(double).padEnd(8)} ${figures.cluster.scaling.toFixed(2)}`,
-  );
-  console.log(`a job takes ${(1000 * jobSeconds).toFixed(1)} ms of computation; ${families} jobs per meta-update`);
-  const { coordinatorSends, coordinatorReceives, workersSend, workersReceive } = figures.bytesPerMetaUpdate;
-  console.log(
-    `bytes per meta-update: coordinator sends ${coordinatorSends}, receives ${coordinatorReceives}; workers send ${workersSend}, receive ${workersReceive}`,
-  );
-  const { jobsPerSecond, coordinatorMillisecondsPerJob, coresKeptBusy, coresByProcessorTime } = figures.instant;
-  console.log(
-    `workers that answer at once: ${jobsPerSecond.toFixed(0)} jobs/s, ${coordinatorMillisecondsPerJob.toFixed(2)} ms of the coordinator's processor time each; enough for ${coresKeptBusy.toFixed(0)} cores at the real length, by processor time for ${coresByProcessorTime.toFixed(0)}`,
+    `workers that answer at once: ${feeding.partsPerSecond.toFixed(0)} parts/s, ${feeding.coordinatorMillisecondsPerPart.toFixed(2)} ms of the coordinator's processor time each; enough for ${feeding.coresKeptBusy.toFixed(0)} cores at the real length, by processor time for ${feeding.coresByProcessorTime.toFixed(0)}`,
   );
   const machine = describeMachine();
   console.log(
@@ -128,8 +150,9 @@ async function measure(options: Options): Promise<void> {
 
 const command = new Command('bench:cluster')
   .description('Measures meta-training on a cluster whose workers and Redis are on this machine.')
-  .option('--iterations <n>', 'measured per run', integerAtLeast(1), 60)
-  .option('--warm-up <n>', 'iterations before', integerAtLeast(1), 15)
+  .option('--rounds <n>', 'how often all runs are made, in turns', integerAtLeast(1), 3)
+  .option('--iterations <n>', 'measured per run', integerAtLeast(1), 100)
+  .option('--warm-up <n>', 'iterations before', integerAtLeast(1), 80)
   .option('--instant <n>', 'iterations with workers that answer at once', integerAtLeast(1), 300)
   .addOption(
     new Option('--corpus <name>', 'problems')
@@ -137,6 +160,7 @@ const command = new Command('bench:cluster')
       .default('default'),
   )
   .option('--truncation <n>', 'steps of a part (default: 40), for other lengths of a job', integerAtLeast(1))
+  .option('--copies <n>', 'of every family, each with problems of its own', integerAtLeast(1))
   .option('--uneven', 'measure what staleness saves on uneven machines')
   .option('--json <file>', 'write the figures there')
   .addHelpText('after', HELP)

@@ -5,33 +5,49 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAddress } from '../../lib/cluster/address';
 import { Computer } from '../../lib/cluster/computer';
-import { blobOf, decodePart, encodePart } from '../../lib/cluster/payloads';
-import type { Blob, Part } from '../../lib/cluster/payloads';
+import type { Task, TaskOutcome } from '../../lib/cluster/computeThread';
+import { blobOf, decodeParts, encodeParts } from '../../lib/cluster/payloads';
+import type { Blob } from '../../lib/cluster/payloads';
+import type { TruncationResult } from '../../lib/meta/estimator';
 import { ClusterWorker } from '../../lib/cluster/worker';
 import { familyCosts } from '../../lib/meta/workers';
 
 const computer = new Computer(undefined);
 const milliseconds = Number(process.argv[3]);
-const known = new Map<number, { part: Part; state: Blob }>();
+const known = new Map<number, { readonly result: TruncationResult; readonly state: Blob }>();
+
+/** Computes a family's part from the beginning. */
+async function first(task: Task): Promise<{ result: TruncationResult; state: Blob }> {
+  const { outcomes, parts } = await computer.run({
+    tasks: [{ ...task, from: 'beginning', result: true, state: true }],
+    forget: [],
+  });
+  const [outcome] = outcomes;
+  if ('failed' in outcome) throw new Error(outcome.failed);
+  const [result] = decodeParts(parts!.bytes, [task.id], task.metaParameters.length);
+  return { result, state: outcome.state! };
+}
+
+async function answer(task: Task): Promise<TaskOutcome & { readonly seconds: number }> {
+  const { job } = task;
+  if (!known.has(job.family)) known.set(job.family, await first(task));
+  const costs = familyCosts(job.shared);
+  const seconds = (milliseconds * costs[job.family]) / costs.reduce((a, b) => a + b, 0) / 1000;
+  if (seconds > 0) await sleep(1000 * seconds);
+  return { seconds, state: task.state ? known.get(job.family)!.state : undefined };
+}
 
 const worker = await ClusterWorker.start({
   address: parseAddress(process.env['CLUSTER_URL']!, 'bench'),
   name: process.argv[2],
   lockSeconds: 30,
   compute: {
-    has: () => Promise.resolve(true),
-    compute: async ({ job, id, metaParameters }) => {
-      let first = known.get(job.family);
-      if (!first) {
-        const done = await computer.compute({ job: { ...job, state: undefined }, id, metaParameters });
-        first = { part: decodePart(done.part.bytes, id, metaParameters.length), state: done.state };
-        known.set(job.family, first);
-      }
-      if (milliseconds > 0) {
-        const costs = familyCosts(job.shared);
-        await sleep((milliseconds * costs[job.family]) / costs.reduce((a, b) => a + b, 0));
-      }
-      return { part: blobOf(encodePart(id, first.part)), state: first.state };
+    run: async ({ tasks }) => {
+      const outcomes: TaskOutcome[] = [];
+      for (const task of tasks) outcomes.push(await answer(task));
+      const wanted = tasks.filter(({ result }) => result);
+      const parts = wanted.map(({ id, job }) => ({ job: id, result: known.get(job.family)!.result }));
+      return { outcomes, parts: parts.length > 0 ? blobOf(encodeParts(parts)) : undefined };
     },
     close: () => computer.close(),
   },

@@ -31,12 +31,16 @@ export const sum = (values: readonly number[]): number => values.reduce((a, b) =
 
 /** The setting of the shipped weights in its evolution phase. */
 export function configOf(
-  { corpus, truncation }: { readonly corpus: CorpusName; readonly truncation?: number },
+  {
+    corpus,
+    truncation,
+    copies,
+  }: { readonly corpus: CorpusName; readonly truncation?: number; readonly copies?: number },
   iterations: number,
 ): MetaTrainingConfig {
   const [, evolution] = DEFAULT_META_TRAINING.phases;
   const estimator = { ...evolution.estimator, ...(truncation === undefined ? {} : { truncation }) };
-  return { ...DEFAULT_META_TRAINING, corpus, phases: [{ ...evolution, estimator, iterations }] };
+  return { ...DEFAULT_META_TRAINING, corpus, copies, phases: [{ ...evolution, estimator, iterations }] };
 }
 
 /** Trains; times the iterations after the warm-up. */

@@ -4,24 +4,34 @@ import type { DroppedPart, MetaParts, PartsOptions, PartsResult } from '../meta/
 import type { FamilyResult, FamilyState } from '../meta/shard';
 import { byCost, familyCosts } from '../meta/workers';
 import { JobDropped } from './dispatcher';
-import type { Dispatcher } from './dispatcher';
+import type { Answer, Dispatcher } from './dispatcher';
 import { PROTOCOL } from './engine';
 import type { Engine } from './engine';
-import { partId } from './partJob';
-import type { PartJob, PartPhase } from './partJob';
-import { blobOf, decodePart, decodeState, encodeMetaParameters, encodeState, PayloadError } from './payloads';
-import type { Blob, BlobRef, Part } from './payloads';
+import { Homes } from './homes';
+import { partId, stateName } from './partJob';
+import type { PartJob, PartOrder, PartPhase } from './partJob';
+import { blobOf, decodeState, encodeMetaParameters, encodeState, PayloadError } from './payloads';
+import type { Blob, BlobRef } from './payloads';
 import type { Say } from './redis';
 
-/** After so many parts a family's state is fetched, so that what is lost is soon computed again. */
-const FETCH_EVERY = 20;
+/**
+ * A family's state is fetched after so many parts, or after so many seconds of computation, so that what is lost with a worker
+ * is soon computed again.
+ */
+const FETCH_PARTS = 20;
+export const FETCH_SECONDS = 2;
 
 /**
- * A family's state between two parts. It lies in Redis; should Redis lose it, it is computed again from the last one that
- * is held here.
+ * A family's state between two parts. The worker that made it has it; should that be lost, it is computed again from the last
+ * one that is held here.
  */
 interface StateVersion {
-  readonly ref: BlobRef;
+  /** In the job that goes on from it. */
+  readonly name: string;
+  /** Its payload, once it has been put into Redis. */
+  ref?: BlobRef;
+  /** Whether it is there still, unless Redis has lost it. */
+  isStored?: boolean;
   /** Held here: the payload. */
   bytes?: Uint8Array;
   /** Else: the job that it came from, and the number of meta-parameters. */
@@ -31,8 +41,11 @@ interface StateVersion {
     readonly length: number;
     readonly before?: StateVersion;
   };
-  /** Parts since the last one that is held. */
-  age: number;
+  /** Worker that has it. */
+  readonly home?: string;
+  /** Parts, and seconds of computation, since the last one that is held. */
+  readonly parts: number;
+  readonly seconds: number;
 }
 
 interface RunningFamily {
@@ -47,6 +60,7 @@ interface RunningFamily {
 export class ClusterParts implements MetaParts {
   private readonly families: readonly RunningFamily[];
   private readonly order: readonly number[];
+  private readonly homes: Homes;
   private readonly shared: PartPhase;
   /** Versions of the meta-parameters that iterations use. */
   private readonly versions = new Map<string, { users: number; readonly sent: Promise<void> }>();
@@ -58,6 +72,7 @@ export class ClusterParts implements MetaParts {
     options: PartsOptions,
     problems: string | undefined,
     private readonly say: Say,
+    private readonly fetchSeconds: number = FETCH_SECONDS,
   ) {
     const { architecture, seed, phase, kind, corpus, copies, frozen } = options;
     this.families = corpusEntries(options).map(({ family }, index) => ({
@@ -65,8 +80,10 @@ export class ClusterParts implements MetaParts {
       name: family.name,
       latest: Promise.resolve(),
     }));
+    const costs = familyCosts(options);
     // The longest first, so that no worker waits long for another's last job.
-    this.order = byCost(familyCosts(options));
+    this.order = byCost(costs);
+    this.homes = new Homes(costs);
     this.shared = { architecture, seed, phase, kind, corpus, problems, copies, frozen };
   }
 
@@ -74,6 +91,7 @@ export class ClusterParts implements MetaParts {
     const metaParameters = blobOf(encodeMetaParameters(flat));
     const { length } = flat;
     const sent = this.broadcast(metaParameters);
+    this.homes.divide(this.dispatcher.workers, performance.now());
     const parts = this.order.map((index) => {
       const family = this.families[index];
       const part = family.latest.then(async () => {
@@ -124,14 +142,32 @@ export class ClusterParts implements MetaParts {
     const { index, name, state: before } = family;
     const job: PartJob = {
       ...{ protocol: PROTOCOL, engine: this.engine, shared: this.shared, family: index, iteration, estimator },
-      ...{ metaParameters: metaParameters.ref, state: before?.ref },
+      ...{ metaParameters: metaParameters.ref, after: before?.name },
     };
+    const made = { job, metaParameters, length, before };
+    const home = this.homes.of(index);
+    const publish = (before?.parts ?? 0) + 1 >= FETCH_PARTS || (before?.seconds ?? 0) >= this.fetchSeconds;
     try {
-      const { result, state } = await this.submit(job, metaParameters, before, length);
-      family.state = { ref: state, made: { job, metaParameters, length, before }, age: (before?.age ?? 0) + 1 };
-      if (family.state.age >= FETCH_EVERY) await this.fetch(family.state);
-      if (before && before.ref.sha256 !== state.sha256) this.dispatcher.blobs.drop([before.ref]);
-      return { index, name, ...result };
+      // A worker to which the family moves has not got its state.
+      if (before && before.home !== home) await this.restore(before);
+      const { result, state, worker, seconds } = await this.submit('part', made, home, {
+        publish,
+        seconds: this.homes.expected(index),
+      });
+      this.homes.done(index, worker, seconds);
+      family.state = {
+        ...{
+          name: state ? stateName(state) : partId(job),
+          ref: state,
+          isStored: state !== undefined,
+          made,
+          home: worker,
+        },
+        ...{ parts: (before?.parts ?? 0) + 1, seconds: (before?.seconds ?? 0) + seconds },
+      };
+      if (before) this.forget(before);
+      if (state) await this.hold(family);
+      return { index, name, ...result! };
     } catch (error) {
       if (!(error instanceof JobDropped)) throw error;
       this.say(
@@ -141,57 +177,76 @@ export class ClusterParts implements MetaParts {
     }
   }
 
-  private submit(job: PartJob, metaParameters: Blob, before: StateVersion | undefined, length: number): Promise<Part> {
+  private submit(
+    want: PartOrder['want'],
+    { job, metaParameters, length, before }: NonNullable<StateVersion['made']>,
+    home: string | undefined,
+    { publish, seconds }: { readonly publish?: boolean; readonly seconds?: number } = {},
+  ): Promise<Answer> {
     const restore = async (): Promise<void> => {
       const { blobs } = this.dispatcher;
       if (!(await blobs.has(metaParameters.ref))) await blobs.put(metaParameters);
       if (before) await this.restore(before);
     };
-    return this.dispatcher.submit(job, restore, (bytes, id) => decodePart(bytes, id, length));
+    const order = (): PartOrder => ({ job, want, publish, state: before?.ref });
+    return this.dispatcher.submit({ order, length, home, seconds, restore });
   }
 
-  /** Puts a state back into Redis, computing it again where it is held nowhere. */
+  /** Sees to it that a state is in Redis, computing it again where nobody has it any more. */
   private async restore(version: StateVersion): Promise<void> {
     const { blobs } = this.dispatcher;
-    if (await blobs.has(version.ref)) return;
-    if (version.bytes) return blobs.put({ ref: version.ref, bytes: version.bytes });
-    const { job, metaParameters, length, before } = version.made!;
-    this.dispatcher.counts.recomputed++;
-    const { state } = await this.submit(job, metaParameters, before, length);
-    // Only the way there.
-    if (before) blobs.drop([before.ref]);
-    if (state.sha256 === version.ref.sha256) return;
-    throw new JobDropped(
-      `job ${partId(job)} gave another state the second time: the workers do not compute the same bits; they need the same version, instruction set and Node`,
-    );
+    if (version.ref && (await blobs.has(version.ref))) return;
+    if (version.ref && version.bytes) await blobs.put({ ref: version.ref, bytes: version.bytes });
+    else {
+      const made = version.made!;
+      const { state } = await this.submit('state', made, version.home);
+      // Only the way there.
+      if (made.before) this.forget(made.before);
+      const { ref } = made.metaParameters;
+      if (!this.versions.has(ref.sha256)) blobs.drop([ref]);
+      if (version.ref && state!.sha256 !== version.ref.sha256) {
+        throw new JobDropped(
+          `job ${partId(made.job)} gave another state the second time: the workers do not compute the same bits; they need the same version, instruction set and Node`,
+        );
+      }
+      version.ref = state;
+    }
+    version.isStored = true;
   }
 
-  /** Takes a state into this process; what it came from may then be forgotten. */
-  private async fetch(version: StateVersion): Promise<Uint8Array> {
-    const { blobs } = this.dispatcher;
+  /** Deletes a state from Redis that nobody goes on from. */
+  private forget(version: StateVersion): void {
+    if (version.isStored && version.ref) this.dispatcher.blobs.drop([version.ref]);
+    version.isStored = false;
+  }
+
+  /** Takes a family's state into this process; what it came from may then be forgotten. */
+  private async hold(family: RunningFamily): Promise<Uint8Array> {
+    const version = family.state!;
+    const { blobs, counts } = this.dispatcher;
     for (let tries = 0; version.bytes === undefined; tries++) {
+      if (tries === 3) throw new Error(`cluster: the state ${version.name} cannot be had; go on with --resume`);
       try {
-        version.bytes = await blobs.get(version.ref);
+        if (!version.isStored) await this.restore(version);
+        version.bytes = await blobs.get(version.ref!);
       } catch (error) {
         if (!(error instanceof PayloadError)) throw error;
-        this.dispatcher.counts.refused++;
-        blobs.drop([version.ref]);
+        counts.refused++;
+        blobs.drop([version.ref!]);
       }
-      if (version.bytes) break;
-      if (tries === 3) throw new Error(`cluster: the state ${version.ref.sha256} cannot be had; go on with --resume`);
-      await this.restore(version);
+      if (version.bytes === undefined) version.isStored = false;
     }
-    version.made = undefined;
-    version.age = 0;
-    return version.bytes;
+    const { ref, bytes, home, isStored } = version;
+    family.state = { ...{ name: stateName(ref!), ref, bytes, home, isStored }, parts: 0, seconds: 0 };
+    return bytes;
   }
 
   async exportState(): Promise<FamilyState[]> {
     await Promise.all(this.families.map(({ latest }) => latest));
-    const states = this.families.map(async ({ index, state }) =>
-      state ? [{ index, state: decodeState(await this.fetch(state)) }] : [],
+    const begun = this.families.filter(({ state }) => state);
+    return Promise.all(
+      begun.map(async (family) => ({ index: family.index, state: decodeState(await this.hold(family)) })),
     );
-    return (await Promise.all(states)).flat();
   }
 
   async importState(states: readonly FamilyState[]): Promise<void> {
@@ -199,13 +254,13 @@ export class ClusterParts implements MetaParts {
       const found = states.find(({ index }) => index === family.index);
       if (!found) continue;
       const blob = blobOf(encodeState(found.state));
-      family.state = { ...blob, age: 0 };
+      family.state = { ...{ name: stateName(blob.ref), ...blob, isStored: true }, parts: 0, seconds: 0 };
       await this.dispatcher.blobs.put(blob);
     }
   }
 
   close(): Promise<void> {
-    this.dispatcher.blobs.drop(this.families.flatMap(({ state }) => (state ? [state.ref] : [])));
+    for (const { state } of this.families) if (state) this.forget(state);
     return Promise.resolve();
   }
 }

@@ -3,88 +3,82 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { metaParameterCount } from '../meta/flat';
 import { Shard } from '../meta/shard';
 import { loadProblems } from '../meta/userProblems';
-import type { PartJob } from './partJob';
-import { blobOf, decodeState, encodePart, encodeState } from './payloads';
-import type { Blob } from './payloads';
+import type { PartJob, PartPhase } from './partJob';
+import { blobOf, decodeState, encodeParts, encodeState } from './payloads';
+import type { Blob, DonePart } from './payloads';
 
-export type ComputeRequest =
-  | { readonly kind: 'has'; readonly job: PartJob }
-  | {
-      readonly kind: 'compute';
-      readonly job: PartJob;
-      readonly id: string;
-      readonly metaParameters: Float64Array;
-      /** Undefined: where the family stands already, or, for a job without a state, the beginning. */
-      readonly state?: Uint8Array;
-    };
-
-/** A part that has been done: what it says, and the state after it. */
-export interface DonePart {
-  readonly part: Blob;
-  readonly state: Blob;
+/** What a thread is to do about a family. */
+export interface Task {
+  readonly id: string;
+  readonly job: PartJob;
+  readonly metaParameters: Float64Array;
+  /** From where the part is computed; absent: it has been, and the family is in the state after it. */
+  readonly from?: 'beginning' | 'where it is' | Uint8Array;
+  /** Whether what the part says is wanted, and the state after it. */
+  readonly result: boolean;
+  readonly state: boolean;
 }
 
-export type ComputeReply = { readonly has: boolean } | { readonly done: DonePart } | { readonly error: string };
+/** What came of a task: seconds of computation, and the state if it was wanted. */
+export type TaskOutcome = { readonly seconds: number; readonly state?: Blob } | { readonly failed: string };
 
-/** Phases whose families are kept between jobs. */
-const MOST_PHASES = 4;
+export interface TaskResults {
+  readonly outcomes: readonly TaskOutcome[];
+  /** What the parts say of the tasks whose results were wanted, if there are any. */
+  readonly parts?: Blob;
+}
 
-interface KeptPhase {
-  readonly shard: Shard;
-  /** Hash of the payload that a family's state is equal to. */
-  readonly stands: Map<number, string>;
+export interface ComputeRequest {
+  readonly tasks: readonly Task[];
+  /** Phases that no task will be of any more. */
+  readonly forget: readonly PartPhase[];
 }
 
 const { problems } = workerData as { readonly problems?: string };
 await loadProblems(problems);
-const phases = new Map<string, KeptPhase>();
+const shards = new Map<string, Shard>();
 
-function phaseOf({ shared }: PartJob): KeptPhase {
+function shardOf(shared: PartPhase): Shard {
   const key = JSON.stringify(shared);
-  let phase = phases.get(key);
-  phase ??= {
-    shard: new Shard({ ...shared, problems: shared.problems === undefined ? undefined : problems, families: [] }),
-    stands: new Map(),
-  };
-  phases.delete(key);
-  phases.set(key, phase);
-  if (phases.size > MOST_PHASES) phases.delete([...phases.keys()][0]);
-  return phase;
+  let shard = shards.get(key);
+  shard ??= new Shard({ ...shared, problems: shared.problems === undefined ? undefined : problems, families: [] });
+  shards.set(key, shard);
+  return shard;
 }
 
-function has(job: PartJob): boolean {
-  return job.state === undefined || phaseOf(job).stands.get(job.family) === job.state.sha256;
-}
-
-function compute(request: ComputeRequest & { kind: 'compute' }): DonePart {
-  const { job, id, metaParameters, state } = request;
-  const { family, iteration, estimator } = job;
-  const kept = has(job);
-  const { shard, stands } = phaseOf(job);
-  const wanted = metaParameterCount(job.shared.architecture);
+function compute({ job, id, metaParameters, from }: Task): DonePart {
+  const { shared, family, iteration, estimator } = job;
+  const wanted = metaParameterCount(shared.architecture);
   if (metaParameters.length !== wanted) {
     throw new RangeError(`metaParameters: expected ${wanted}, got ${metaParameters.length}`);
   }
-  // What fails in the middle leaves a family that stands nowhere.
-  stands.delete(family);
-  if (job.state === undefined) shard.importFamily(family, undefined, estimator);
-  else if (!kept) {
-    if (!state) throw new Error(`state: expected the one of family ${family}, got none`);
-    shard.importFamily(family, decodeState(state), estimator);
-  }
-  const result = shard.runFamily(family, metaParameters, iteration, estimator);
-  const after = blobOf(encodeState(shard.exportFamily(family)));
-  stands.set(family, after.ref.sha256);
-  return { part: blobOf(encodePart(id, { result, state: after.ref })), state: after };
+  const shard = shardOf(shared);
+  if (from === 'beginning') shard.importFamily(family, undefined, estimator);
+  else if (from instanceof Uint8Array) shard.importFamily(family, decodeState(from), estimator);
+  return { job: id, result: shard.runFamily(family, metaParameters, iteration, estimator) };
 }
 
-parentPort!.on('message', (request: ComputeRequest) => {
-  try {
-    if (request.kind === 'has') return parentPort!.postMessage({ has: has(request.job) });
-    const done = compute(request);
-    const buffers = [done.part, done.state].map(({ bytes }) => bytes.buffer as ArrayBuffer);
-    parentPort!.postMessage({ done }, buffers);
-  } catch (error) {
-    parentPort!.postMessage({ error: (error as Error).message });
-  }
+function run(tasks: readonly Task[]): TaskResults {
+  const parts: DonePart[] = [];
+  const outcomes = tasks.map((task): TaskOutcome => {
+    try {
+      const started = performance.now();
+      const part = task.from === undefined ? undefined : compute(task);
+      const seconds = part ? (performance.now() - started) / 1000 : 0;
+      const { shared, family } = task.job;
+      const state = task.state ? blobOf(encodeState(shardOf(shared).exportFamily(family))) : undefined;
+      if (task.result && part) parts.push(part);
+      return { seconds, state };
+    } catch (error) {
+      return { failed: (error as Error).message };
+    }
+  });
+  return { outcomes, parts: parts.length > 0 ? blobOf(encodeParts(parts)) : undefined };
+}
+
+parentPort!.on('message', ({ tasks, forget }: ComputeRequest) => {
+  for (const shared of forget) shards.delete(JSON.stringify(shared));
+  // Copied, not transferred: once a thread has given away a buffer, V8 checks every access to a typed array for one that is
+  // gone, which makes all loops over arrays slower.
+  parentPort!.postMessage(run(tasks));
 });

@@ -1,49 +1,83 @@
 import type { Worker as Thread } from 'node:worker_threads';
 import { ask, startThread } from '../meta/threads';
-import type { ComputeReply, ComputeRequest, DonePart } from './computeThread';
-import type { PartJob } from './partJob';
+import type { ComputeRequest, Task, TaskResults } from './computeThread';
+import type { PartPhase } from './partJob';
 
-/** A thread that computes parts. One that has died, for want of memory or otherwise, is started anew by the next job. */
-export class Computer {
+/** What a worker needs of whatever computes parts. */
+export interface PartComputer {
+  /** Does tasks one after the other. One that fails does not keep the others from being done. */
+  run(request: ComputeRequest): Promise<TaskResults>;
+  close(): Promise<void>;
+}
+
+/** A thread that computes parts. One that has died, for want of memory or otherwise, is started anew by the next tasks. */
+export class Computer implements PartComputer {
   private thread: Thread | undefined;
 
   /** @param problems absolute path of the user's module of problems */
   constructor(private readonly problems: string | undefined) {}
 
-  private async ask(request: ComputeRequest): Promise<ComputeReply> {
+  /** @throws {Error} if the thread dies; all families are then in no state */
+  async run(request: ComputeRequest): Promise<TaskResults> {
     this.thread ??= startThread('clusterComputeThread.js', new URL('./computeThread.ts', import.meta.url).href, {
       problems: this.problems,
     });
     try {
-      return await ask<ComputeReply>(this.thread, request);
+      return await ask<TaskResults>(this.thread, request);
     } catch (error) {
       await this.close();
       throw error;
     }
   }
 
-  /** Whether the job's state is here already. */
-  async has(job: PartJob): Promise<boolean> {
-    const reply = await this.ask({ kind: 'has', job });
-    if ('error' in reply) throw new Error(reply.error);
-    return 'has' in reply && reply.has;
-  }
-
-  /**
-   * Does a part.
-   * @param state needed where `has` is false
-   * @throws {Error} with what the computation threw
-   */
-  async compute(request: Omit<ComputeRequest & { kind: 'compute' }, 'kind'>): Promise<DonePart> {
-    const reply = await this.ask({ kind: 'compute', ...request });
-    if ('error' in reply) throw new Error(reply.error);
-    if (!('done' in reply)) throw new Error('a computing thread gave no part');
-    return reply.done;
-  }
-
   async close(): Promise<void> {
     const { thread } = this;
     this.thread = undefined;
     await thread?.terminate();
+  }
+}
+
+/** Phases whose families are kept. */
+const MOST_PHASES = 4;
+
+/** In which states the families of a computer are. */
+export class FamilyStates {
+  /** Per phase and family the names of its state. */
+  private readonly phases = new Map<
+    string,
+    { readonly shared: PartPhase; readonly names: Map<number, readonly string[]> }
+  >();
+  private forgotten: PartPhase[] = [];
+
+  private namesOf(shared: PartPhase): Map<number, readonly string[]> {
+    const key = JSON.stringify(shared);
+    const phase = this.phases.get(key) ?? { shared, names: new Map<number, readonly string[]>() };
+    this.phases.delete(key);
+    this.phases.set(key, phase);
+    if (this.phases.size > MOST_PHASES) {
+      const [oldest] = this.phases;
+      this.phases.delete(oldest[0]);
+      this.forgotten.push(oldest[1].shared);
+    }
+    return phase.names;
+  }
+
+  has({ shared, family }: Task['job'], name: string): boolean {
+    return this.namesOf(shared).get(family)?.includes(name) ?? false;
+  }
+
+  set({ shared, family }: Task['job'], names: readonly string[]): void {
+    this.namesOf(shared).set(family, names);
+  }
+
+  clear(): void {
+    this.phases.clear();
+  }
+
+  /** Phases that are kept no more, to be told once. */
+  takeForgotten(): PartPhase[] {
+    const taken = this.forgotten;
+    this.forgotten = [];
+    return taken;
   }
 }

@@ -21,7 +21,10 @@ export interface CoordinatorOptions {
   readonly problems?: string;
   readonly name?: string;
   readonly priority?: number;
+  /** How often to look at jobs of which no event has come, and at who takes part (5). */
   readonly pollSeconds?: number;
+  /** Seconds of computation after which a family's state is fetched from the worker that has it (2). */
+  readonly fetchSeconds?: number;
   /** As of `RedisAccess.open`. */
   readonly silenceSeconds?: number;
   readonly engine?: Engine;
@@ -51,10 +54,11 @@ export class Coordinator {
     private readonly presence: Presence,
     private readonly problems: string | undefined,
     private readonly say: Say,
+    private readonly fetchSeconds: number | undefined,
   ) {}
 
   static async open(options: CoordinatorOptions): Promise<Coordinator> {
-    const { address, name = DEFAULT_NAME, pollSeconds, priority, engine = localEngine(), say = () => {} } = options;
+    const { address, name = DEFAULT_NAME, pollSeconds = 5, priority, engine = localEngine(), say = () => {} } = options;
     const problems = options.problems === undefined ? undefined : await sha256OfFile(options.problems);
     const access = await RedisAccess.open(address, name, say, options.silenceSeconds);
     const queue = queueNameOf(engine, problems);
@@ -64,27 +68,35 @@ export class Coordinator {
       ...{ role: 'coordinator' as const, queue, ...engine },
       counts: { ...coordinator.counts() },
     }));
-    const coordinator: Coordinator = new Coordinator(access, dispatcher, engine, queue, presence, problems, (text) =>
-      say(address.redact(text)),
+    const coordinator: Coordinator = new Coordinator(
+      ...([access, dispatcher, engine, queue, presence, problems] as const),
+      (text) => say(address.redact(text)),
+      options.fetchSeconds,
     );
     await presence.start();
     const look = async (): Promise<void> => {
       coordinator.members = await membersOf(redis, access);
+      dispatcher.setWorkers(coordinator.fitting.map(({ id }) => id));
       coordinator.complain();
     };
     await look();
-    coordinator.timer = setInterval(() => void look().catch(() => undefined), 5000);
+    coordinator.timer = setInterval(() => void look().catch(() => undefined), 1000 * pollSeconds);
     return coordinator;
   }
 
   /** For `runMetaTraining`: the parts of a phase as jobs of this cluster. */
   get parts(): PartsFactory {
-    return (options) => new ClusterParts(this.dispatcher, this.engine, options, this.problems, this.say);
+    const { dispatcher, engine, problems, say, fetchSeconds } = this;
+    return (options) => new ClusterParts(dispatcher, engine, options, problems, say, fetchSeconds);
   }
 
   /** Workers that take the jobs of this coordinator. */
   get workers(): number {
-    return this.members.filter(({ role, queue }) => role === 'worker' && queue === this.queue).length;
+    return this.fitting.length;
+  }
+
+  private get fitting(): readonly Member[] {
+    return this.members.filter(({ role, queue }) => role === 'worker' && queue === this.queue);
   }
 
   counts(): CoordinatorCounts {

@@ -1,34 +1,67 @@
-import type { Job, Queue, QueueEvents } from 'bullmq';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
+import type { TruncationResult } from '../meta/estimator';
 import { BlobStore } from './blobs';
-import { partId } from './partJob';
-import type { PartJob } from './partJob';
-import { checkBlobRef, PayloadError } from './payloads';
+import { checkBundleReply } from './bundleReply';
+import type { BundleReply, OrderOutcome } from './bundleReply';
+import { homeQueueOf } from './engine';
+import { ATTEMPTS, deleteQueue, JobQueue } from './jobQueue';
+import type { QueueListener } from './jobQueue';
+import { bundleId, MOST_ORDERS, orderId, partId } from './partJob';
+import type { Bundle, PartOrder } from './partJob';
+import { decodeParts, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import type { RedisAccess } from './redis';
 
-/** How often a job is tried by workers before it counts as failed; the pause between two tries, in milliseconds. */
-const ATTEMPTS = 3;
-const BACKOFF = 500;
 /** How often a job is put into the queue again, because what came of it was refused, or lost with Redis. */
 const MOST_REPAIRS = 20;
 const MOST_REFUSALS = 3;
-/** Jobs whose result nobody has taken stay for a coordinator that was killed and comes back; those that failed, for people. */
-const KEEP_COMPLETED = { age: 3600, count: 1000 };
-const KEEP_FAILED = { age: 7 * 24 * 3600, count: 1000 };
+/** Between two tries to put it there, where Redis takes nothing, in milliseconds. */
+const REPAIR_PAUSE = 5000;
 
-/** What a worker says of a job: where its result is, or which of its payloads it did not find. */
-export type PartReply = BlobRef | { readonly missing: readonly string[] };
+/** Orders for one worker go to it in jobs of about so many seconds of computation, so that what a job costs does not count. */
+const JOB_SECONDS = 0.2;
+
+/** What came of an order. */
+export interface Answer {
+  /** Worker that did it. */
+  readonly worker: string;
+  /** Of computation. */
+  readonly seconds: number;
+  /** If the part was wanted. */
+  readonly result?: TruncationResult;
+  /** If the state was wanted. */
+  readonly state?: BlobRef;
+}
+
+export interface PartRequest {
+  /** What is asked for; called whenever it is put into a queue, for where payloads lie may have changed. The rest stays. */
+  readonly order: () => PartOrder;
+  /** Number of meta-parameters. */
+  readonly length: number;
+  /** Worker that has the state; undefined: any. */
+  readonly home?: string;
+  /** Seconds that it will take, if that is known. */
+  readonly seconds?: number;
+  /** Sees to it that the payloads that the order names are there. */
+  readonly restore: () => Promise<void>;
+}
 
 /** A job that nobody could do. */
 export class JobDropped extends Error {
   override readonly name = 'JobDropped';
 }
 
+/** A result that Redis has lost. */
+class ResultLost extends Error {}
+
 /** What has happened to the jobs of a coordinator. */
 export interface DispatchCounts {
+  /** Parts asked for, and how many of them are there. */
   jobs: number;
   results: number;
+  /** States asked for without a part. */
+  states: number;
   /** Results that were not what they should be. */
   refused: number;
   /** Jobs put into the queue again. */
@@ -38,39 +71,65 @@ export interface DispatchCounts {
   dropped: number;
 }
 
-interface Outstanding<T> {
+interface Outstanding extends Omit<PartRequest, 'home'> {
   readonly id: string;
-  readonly job: PartJob;
-  /** Sees to it that the payloads that the job names are there. */
-  readonly restore: () => Promise<void>;
-  readonly read: (bytes: Uint8Array) => T;
-  readonly resolve: (value: T) => void;
+  home: string | undefined;
+  readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
-  /** Whether the queue has been given it. */
-  added: boolean;
+  /** Whether its home has tried it, 1, or not, 0. */
+  tried: number;
   repairs: number;
   refusals: number;
+}
+
+/** Orders that are in a queue as one job. */
+interface Sent {
+  readonly id: string;
+  readonly home: string | undefined;
+  readonly members: readonly Outstanding[];
   /** What is being done about it; one thing at a time. */
   handling: Promise<void>;
 }
 
+/** Divides orders for one worker into jobs, in their order. */
+function pack(orders: readonly Outstanding[]): Outstanding[][] {
+  const bundles: Outstanding[][] = [];
+  let seconds = Infinity;
+  for (const order of orders) {
+    const alone = order.home === undefined || order.seconds === undefined;
+    if (alone || seconds >= JOB_SECONDS || bundles.at(-1)!.length === MOST_ORDERS) {
+      bundles.push([]);
+      seconds = 0;
+    }
+    bundles.at(-1)!.push(order);
+    seconds += alone ? Infinity : order.seconds!;
+  }
+  return bundles;
+}
+
 /**
- * Gets jobs done by whatever workers there are. Whoever does a job, and however often, its result is taken once. Redis may
- * lose anything at any time: whoever submits a job can restore what it needs.
+ * Gets jobs done by whatever workers there are, those with a home by that worker as long as it is there. Whoever does a job,
+ * and however often, its result is taken once. Redis may lose anything at any time: whoever submits a job can restore what it
+ * needs.
  */
 export class Dispatcher {
-  readonly counts: DispatchCounts = { jobs: 0, results: 0, refused: 0, repaired: 0, recomputed: 0, dropped: 0 };
+  readonly counts: DispatchCounts = {
+    ...{ jobs: 0, results: 0, states: 0, refused: 0, repaired: 0, recomputed: 0, dropped: 0 },
+  };
   readonly blobs: BlobStore;
-  private readonly outstanding = new Map<string, Outstanding<unknown>>();
-  private waiting: Outstanding<unknown>[] = [];
+  /** By the ids of orders, and of jobs. */
+  private readonly outstanding = new Map<string, Outstanding>();
+  private readonly sent = new Map<string, Sent>();
+  private readonly queues = new Map<string, Promise<JobQueue>>();
+  private waiting: Outstanding[] = [];
+  private present = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
   private constructor(
     private readonly access: RedisAccess,
     private readonly redis: Redis,
-    private readonly queue: Queue,
-    private readonly events: QueueEvents,
+    private readonly queueName: string,
     private readonly priority: number | undefined,
   ) {
     this.blobs = new BlobStore(redis, access);
@@ -78,102 +137,138 @@ export class Dispatcher {
 
   /**
    * @param pollSeconds how often to look at jobs of which no event has come, for events can be lost with a connection
-   * @param priority of the jobs among those of other coordinators: 1 comes first; undefined: before all with one
+   * @param priority as of `JobQueue.open`
    */
   static async open(
     access: RedisAccess,
     queueName: string,
     { pollSeconds = 5, priority }: { pollSeconds?: number; priority?: number },
   ): Promise<Dispatcher> {
-    const { Queue, QueueEvents } = access.bullmq;
-    const redis = access.connect();
-    const queue = new Queue(queueName, { connection: redis, prefix: access.name });
-    await queue.waitUntilReady();
-    // From the event after the last one, whenever reading begins.
-    const [last] = await redis.xrevrange(access.key(queueName, 'events'), '+', '-', 'COUNT', 1);
-    const events = new QueueEvents(queueName, {
-      connection: access.connect(),
-      prefix: access.name,
-      lastEventId: last?.[0] ?? '0-0',
-    });
-    const dispatcher = new Dispatcher(access, redis, queue, events, priority);
-    queue.on('error', (error) => access.onError(error));
-    events.on('error', (error) => access.onError(error));
-    events.on('completed', ({ jobId, returnvalue }) =>
-      dispatcher.handle(jobId, (o) => dispatcher.accept(o, returnvalue as unknown)),
-    );
-    events.on('failed', ({ jobId, failedReason }) =>
-      dispatcher.handle(jobId, (o) => dispatcher.failed(o, failedReason)),
-    );
-    // The job is there already, perhaps done: put there by this coordinator before it was killed.
-    events.on('duplicated', ({ jobId }) => dispatcher.handle(jobId, (o) => dispatcher.look(o)));
+    const dispatcher = new Dispatcher(access, access.connect(), queueName, priority);
+    await dispatcher.queueOf(undefined);
     dispatcher.timer = setInterval(() => dispatcher.poll(), 1000 * pollSeconds);
     return dispatcher;
   }
 
-  /** Jobs that are waited for. */
+  /** Orders that are in a queue. */
   get open(): number {
-    return this.outstanding.size;
+    return [...this.sent.values()].reduce((sum, { members }) => sum + members.length, 0);
+  }
+
+  /** Workers that are there, by their ids. */
+  get workers(): ReadonlySet<string> {
+    return this.present;
+  }
+
+  /** To be told, again and again, which workers are there. The jobs of one that has gone are for all others. */
+  setWorkers(ids: Iterable<string>): void {
+    this.present = new Set(ids);
+    for (const { id, home } of this.sent.values()) {
+      if (home === undefined || this.present.has(home)) continue;
+      this.handle(id, async (gone) => {
+        if (this.present.has(home)) return;
+        await this.repairAll(gone, 'its worker has gone');
+      });
+    }
+    const homes = [...this.present, ...[...this.outstanding.values()].map(({ home }) => home), undefined];
+    const needed = new Set(homes.map((home) => this.nameOf(home)));
+    for (const name of this.queues.keys()) if (!needed.has(name)) void this.forget(name);
+  }
+
+  /** Deletes the queue of a worker that has gone. */
+  private async forget(name: string): Promise<void> {
+    const queue = this.queues.get(name)!;
+    this.queues.delete(name);
+    await queue.then((opened) => opened.close()).catch(() => undefined);
+    await deleteQueue(this.access, this.redis, name).catch(() => undefined);
+  }
+
+  private nameOf(home: string | undefined): string {
+    return home === undefined ? this.queueName : homeQueueOf(this.queueName, home);
+  }
+
+  private queueOf(home: string | undefined): Promise<JobQueue> {
+    const name = this.nameOf(home);
+    const known = this.queues.get(name);
+    if (known) return known;
+    const here = (queue: JobQueue, job: Sent): boolean => queue.name === this.nameOf(job.home);
+    const listener: QueueListener = {
+      completed: (_, id, reply) => this.handle(id, (job) => this.accept(job, reply)),
+      failed: (queue, id, why) => this.handle(id, (job) => (here(queue, job) ? this.failed(job, why) : undefined)),
+      duplicated: (queue, id) => this.handle(id, (job) => (here(queue, job) ? this.look(job) : undefined)),
+    };
+    const opened = JobQueue.open(this.access, this.redis, name, listener, this.priority);
+    this.queues.set(name, opened);
+    opened.catch(() => this.queues.delete(name));
+    return opened;
   }
 
   /**
-   * Puts a job into the queue. Jobs submitted in one go are put there in their order.
-   * @param restore puts back what Redis has lost of the payloads that the job names
-   * @param read what the result's bytes say; throws {PayloadError} if they are not what they should be
+   * Has an order fulfilled. Those submitted in one go are put into the queues in their order.
    * @throws {JobDropped} if nobody could do it
    */
-  submit<T>(job: PartJob, restore: () => Promise<void>, read: (bytes: Uint8Array, id: string) => T): Promise<T> {
-    const id = partId(job);
+  submit(request: PartRequest): Promise<Answer> {
+    const order = request.order();
+    const id = orderId(order);
+    const home = request.home !== undefined && this.present.has(request.home) ? request.home : undefined;
     return new Promise((resolve, reject) => {
-      const outstanding: Outstanding<T> = {
-        ...{ id, job, restore, resolve, reject, added: false, repairs: 0, refusals: 0, handling: Promise.resolve() },
-        read: (bytes) => read(bytes, id),
-      };
-      this.counts.jobs++;
-      this.outstanding.set(id, outstanding as Outstanding<unknown>);
-      if (this.waiting.push(outstanding as Outstanding<unknown>) === 1) setImmediate(() => void this.flush());
+      const o: Outstanding = { ...request, ...{ id, home, resolve, reject, tried: 0, repairs: 0, refusals: 0 } };
+      this.counts[order.want === 'part' ? 'jobs' : 'states']++;
+      this.outstanding.set(id, o);
+      if (this.waiting.push(o) === 1) setImmediate(() => void this.flush());
     });
   }
 
   private async flush(): Promise<void> {
     const batch = this.waiting;
     this.waiting = [];
+    const homes = [...new Set(batch.map(({ home }) => home))];
+    await Promise.all(
+      homes.map((home) =>
+        this.send(
+          home,
+          batch.filter((o) => o.home === home),
+        ),
+      ),
+    );
+  }
+
+  private async send(home: string | undefined, orders: readonly Outstanding[]): Promise<void> {
     try {
-      await this.add(batch);
+      await this.add(home, pack(orders));
     } catch (error) {
-      for (const { id, reject } of batch) {
+      const message = this.access.address.redact((error as Error).message);
+      for (const { id, reject } of orders) {
         this.outstanding.delete(id);
-        reject(
-          new Error(
-            `cluster: putting jobs into the queue failed: ${this.access.address.redact((error as Error).message)}`,
-          ),
-        );
+        reject(new Error(`cluster: putting jobs into the queue failed: ${message}`));
       }
     }
   }
 
-  private async add(batch: readonly Outstanding<unknown>[]): Promise<void> {
-    const options = {
-      attempts: ATTEMPTS,
-      backoff: { type: 'fixed', delay: BACKOFF },
-      removeOnComplete: KEEP_COMPLETED,
-      removeOnFail: KEEP_FAILED,
-      ...(this.priority === undefined ? {} : { priority: this.priority }),
-    };
-    await this.queue.addBulk(
-      batch.map(({ id, job }) => ({ name: 'part', data: job, opts: { ...options, jobId: id } })),
+  private async add(home: string | undefined, bundles: readonly (readonly Outstanding[])[]): Promise<void> {
+    const queue = await this.queueOf(home);
+    const jobs = bundles.map((members) => ({ id: bundleId(members.map(({ id }) => id)), home, members }));
+    const added = queue.add(
+      jobs.map(({ id, members }) => ({
+        ...{ id, data: { orders: members.map(({ order }) => order()) } satisfies Bundle },
+        // A home has one try: where it fails, another worker may not.
+        attempts: home === undefined ? Math.max(1, ATTEMPTS - members[0].tried) : 1,
+      })),
     );
-    for (const o of batch) o.added = true;
+    // Whatever is to be done about it waits until it is there.
+    const handling = added.catch(() => undefined);
+    for (const job of jobs) this.sent.set(job.id, { ...job, handling });
+    await added;
   }
 
   /** Does something about a job that is still waited for, after what is being done about it already. */
-  private handle(id: string, what: (o: Outstanding<unknown>) => Promise<void>): void {
-    const o = this.outstanding.get(id);
-    if (!o) return;
-    o.handling = o.handling.then(async () => {
-      if (!this.outstanding.has(id) || this.closed) return;
+  private handle(id: string, what: (job: Sent) => Promise<void> | undefined): void {
+    const job = this.sent.get(id);
+    if (!job) return;
+    job.handling = job.handling.then(async () => {
+      if (this.sent.get(id) !== job || this.closed) return;
       try {
-        await what(o);
+        await what(job);
       } catch (error) {
         if (!this.closed) this.access.onError(error as Error);
       }
@@ -181,77 +276,143 @@ export class Dispatcher {
   }
 
   private poll(): void {
-    for (const { id, added } of this.outstanding.values()) if (added) this.handle(id, (o) => this.look(o));
+    for (const id of this.sent.keys()) this.handle(id, (job) => this.look(job));
   }
 
   /** Looks how a job is, without having been told. */
-  private async look(o: Outstanding<unknown>): Promise<void> {
-    // The state first: a job that was read before it ended has no result yet.
-    const state = await this.queue.getJobState(o.id);
-    if (state === 'unknown') return this.repair(o, 'the queue has lost it');
-    if (state !== 'completed' && state !== 'failed') return;
-    const job = (await this.queue.getJob(o.id)) as Job<PartJob, unknown> | undefined;
-    if (!job) return this.repair(o, 'the queue has lost it');
-    return state === 'completed' ? this.accept(o, job.returnvalue) : this.failed(o, job.failedReason);
+  private async look(job: Sent): Promise<void> {
+    const outcome = await (await this.queueOf(job.home)).look(job.id);
+    switch (outcome.is) {
+      case 'lost':
+        return this.repairAll(job, 'the queue has lost it');
+      case 'completed':
+        return this.accept(job, outcome.reply);
+      case 'failed':
+        return this.failed(job, outcome.reason);
+    }
   }
 
-  /** Takes the result of a job. */
-  private async accept(o: Outstanding<unknown>, reply: unknown): Promise<void> {
-    if (typeof reply === 'object' && reply !== null && 'missing' in reply) {
-      return this.repair(o, 'a worker did not find its payloads');
-    }
+  /** Takes what came of a job. */
+  private async accept(job: Sent, answer: unknown): Promise<void> {
+    const { members } = job;
+    let reply: BundleReply;
+    let results: TruncationResult[];
     try {
-      try {
-        checkBlobRef('result', reply);
-      } catch (error) {
-        throw new PayloadError('DAMAGED', (error as Error).message);
-      }
-      const ref = reply as BlobRef;
-      const bytes = await this.blobs.get(ref);
-      if (bytes === undefined) return await this.repair(o, 'its result is lost');
-      const value = o.read(bytes);
-      this.counts.results++;
-      this.outstanding.delete(o.id);
-      // It has been taken: nobody needs it any more.
-      this.blobs.drop([ref]);
-      this.queue.remove(o.id).catch(() => undefined);
-      o.resolve(value);
+      reply = checkBundleReply(answer, members.length);
+      const wanted = members.filter((o, k) => 'seconds' in reply.outcomes[k] && o.order().want === 'part');
+      results = wanted.length > 0 ? await this.results(reply.parts, wanted) : [];
     } catch (error) {
-      if (!(error instanceof PayloadError)) throw error;
-      this.counts.refused++;
-      o.refusals++;
-      if (o.refusals >= MOST_REFUSALS)
-        return this.drop(o, `${o.refusals} results were refused, the last: ${error.message}`);
-      return this.repair(o, `its result was refused (${error.code}: ${error.message})`);
+      if (error instanceof PayloadError)
+        return this.refused(job, `its result was refused (${error.code}: ${error.message})`);
+      if (error instanceof ResultLost) return this.repairAll(job, error.message);
+      throw error;
     }
+    this.sent.delete(job.id);
+    // Perhaps before it has said so itself.
+    this.present.add(reply.worker);
+    const removed = this.remove(job);
+    // What is put into the queue again may have the same id.
+    if (reply.outcomes.some((outcome) => !('seconds' in outcome))) await removed;
+    if (reply.parts) this.blobs.drop([reply.parts]);
+    await Promise.all(members.map((o, k) => this.settle(o, reply.outcomes[k], reply.worker, results)));
   }
 
-  private async failed(o: Outstanding<unknown>, reason: string): Promise<void> {
+  private async results(ref: BlobRef | undefined, wanted: readonly Outstanding[]): Promise<TruncationResult[]> {
+    if (!ref) throw new PayloadError('DAMAGED', 'result: expected parts, got none');
+    const bytes = await this.blobs.get(ref);
+    if (bytes === undefined) throw new ResultLost('its result is lost');
+    return decodeParts(
+      bytes,
+      wanted.map(({ order }) => partId(order().job)),
+      wanted[0].length,
+    );
+  }
+
+  /** @param results those of the orders that are not settled yet, in their order */
+  private settle(
+    o: Outstanding,
+    outcome: OrderOutcome,
+    worker: string,
+    results: TruncationResult[],
+  ): Promise<void> | undefined {
+    if ('missing' in outcome) return this.repair(o, 'a worker did not find its payloads');
+    if ('failed' in outcome) return this.elsewhere(o, outcome.failed);
+    const { want, publish } = o.order();
+    const { seconds, state } = outcome;
+    const result = want === 'part' ? results.shift() : undefined;
+    if (!state && (publish || want === 'state')) {
+      return this.refusedOne(o, 'its result was refused (DAMAGED: result: expected a state, got none)');
+    }
+    if (result) this.counts.results++;
+    else if (seconds > 0) this.counts.recomputed++;
+    this.outstanding.delete(o.id);
+    o.resolve({ worker, seconds, result, state });
+  }
+
+  private async failed(job: Sent, reason: string): Promise<void> {
     // A job that a worker refused was damaged on its way: the next one may not be.
-    if (reason.startsWith('refused')) {
-      this.counts.refused++;
-      if (++o.refusals < MOST_REFUSALS) return this.repair(o, reason);
-    }
-    return this.drop(o, reason);
+    if (reason.startsWith('refused')) return this.refused(job, reason);
+    await this.takeBack(job);
+    await Promise.all(job.members.map((o) => this.elsewhere(o, reason)));
   }
 
-  /** Puts a job into the queue again, with everything that it needs. */
-  private async repair(o: Outstanding<unknown>, reason: string): Promise<void> {
+  /** After a computation threw: another worker may be luckier than the one that has the state. */
+  private elsewhere(o: Outstanding, reason: string): Promise<void> {
+    if (o.home === undefined) return this.drop(o, reason);
+    o.home = undefined;
+    o.tried++;
+    return this.repair(o, reason);
+  }
+
+  private async refused(job: Sent, reason: string): Promise<void> {
+    await this.takeBack(job);
+    await Promise.all(job.members.map((o) => this.refusedOne(o, reason)));
+  }
+
+  private refusedOne(o: Outstanding, reason: string): Promise<void> {
+    this.counts.refused++;
+    return ++o.refusals < MOST_REFUSALS ? this.repair(o, reason) : this.drop(o, reason);
+  }
+
+  private async repairAll(job: Sent, reason: string): Promise<void> {
+    await this.takeBack(job);
+    await Promise.all(job.members.map((o) => this.repair(o, reason)));
+  }
+
+  /**
+   * Forgets a job and takes it out of its worker's queue. In that of all workers it stays: as one that failed for people, or
+   * until its order is put there again.
+   */
+  private async takeBack(job: Sent): Promise<void> {
+    this.sent.delete(job.id);
+    if (job.home !== undefined) await this.remove(job);
+  }
+
+  private async remove({ id, home }: Sent): Promise<void> {
+    await (await this.queueOf(home)).remove(id);
+  }
+
+  /** Puts an order into the queue again, with everything that it needs. */
+  private async repair(o: Outstanding, reason: string): Promise<void> {
     if (++o.repairs > MOST_REPAIRS)
       return this.drop(o, `put into the queue ${o.repairs} times; the last time ${reason}`);
     this.counts.repaired++;
     try {
       await o.restore();
+      if (o.home !== undefined && !this.present.has(o.home)) o.home = undefined;
+      // An active job stays: whoever does it finds the payloads now.
+      await (await this.queueOf(o.home)).remove(o.id);
+      await this.add(o.home, [[o]]);
     } catch (error) {
       if (error instanceof JobDropped) return this.drop(o, `its state is lost, and ${error.message}`);
-      throw error;
+      if (this.closed) return;
+      this.access.onError(error as Error);
+      await sleep(REPAIR_PAUSE);
+      if (!this.closed) await this.repair(o, (error as Error).message);
     }
-    // An active job stays: whoever does it finds the payloads now.
-    await this.queue.remove(o.id).catch(() => undefined);
-    await this.add([o]);
   }
 
-  private drop(o: Outstanding<unknown>, reason: string): Promise<void> {
+  private drop(o: Outstanding, reason: string): Promise<void> {
     this.counts.dropped++;
     this.outstanding.delete(o.id);
     o.reject(new JobDropped(this.access.address.redact(reason)));
@@ -262,11 +423,13 @@ export class Dispatcher {
   async close(): Promise<void> {
     this.closed = true;
     clearInterval(this.timer);
-    const left = [...this.outstanding.keys()];
+    const left = [...this.sent.values()];
+    this.sent.clear();
     this.outstanding.clear();
     // Without a connection they stay; a worker that does one does no harm.
-    if (this.redis.status === 'ready')
-      await Promise.all(left.map((id) => this.queue.remove(id).catch(() => undefined)));
-    await Promise.allSettled([this.events.close(), this.queue.close()]);
+    if (this.redis.status === 'ready') {
+      await Promise.all(left.map((job) => this.remove(job)));
+    }
+    await Promise.allSettled([...this.queues.values()].map(async (queue) => (await queue).close()));
   }
 }

@@ -1,7 +1,7 @@
 import { info } from '../optimizer/info';
 
 /** Version of the jobs and payloads. */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** What determines the bits of a part beside its job. */
 export interface Engine {
@@ -35,4 +35,12 @@ export function describeEngine({ version, isa, node }: Partial<Engine>): string 
  */
 export function queueNameOf({ version, isa, node }: Engine, problems?: string): string {
   return `parts-${PROTOCOL}-${version}-${isa}-node${node}${problems === undefined ? '' : `-${problems.slice(0, 16)}`}`;
+}
+
+/**
+ * The queue of the jobs for one worker: those of families whose states it has.
+ * @param id of the worker
+ */
+export function homeQueueOf(queue: string, id: string): string {
+  return `${queue}-at-${id}`;
 }

@@ -62,7 +62,7 @@ export function checkBlob(bytes: Uint8Array, { sha256, bytes: length }: BlobRef)
   }
 }
 
-type Kind = 'meta-parameters' | 'state' | 'part';
+type Kind = 'meta-parameters' | 'state' | 'parts';
 type Arrays = Readonly<Record<string, RunningArray>>;
 
 function encode(kind: Kind, arrays: Arrays, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
@@ -126,27 +126,35 @@ export function decodeState(bytes: Uint8Array): EstimatorState {
   return decode(bytes, ['state']).arrays;
 }
 
-/** What a part says, and the payload with the state after it. */
-export interface Part {
+/** What a part says, and the id of its job. */
+export interface DonePart {
+  readonly job: string;
   readonly result: TruncationResult;
-  readonly state: BlobRef;
 }
 
-/** A part that has been done. The same part has the same bytes, whoever did it. */
-export function encodePart(job: string, { result, state }: Part): Uint8Array {
-  const { gradient, loss, restarts, failures, steps } = result;
-  const numbers = Float64Array.of(loss, restarts, failures, steps);
-  return encode('part', { gradient, numbers }, { job, state: JSON.stringify(state) });
+/** Parts that have been done. The same parts have the same bytes, whoever did them. */
+export function encodeParts(parts: readonly DonePart[]): Uint8Array {
+  const arrays = parts.flatMap(({ result }, k): [string, RunningArray][] => {
+    const { gradient, loss, restarts, failures, steps } = result;
+    return [
+      [`${k}.gradient`, gradient],
+      [`${k}.numbers`, Float64Array.of(loss, restarts, failures, steps)],
+    ];
+  });
+  return encode('parts', Object.fromEntries(arrays), { jobs: parts.map(({ job }) => job).join(' ') });
 }
 
-const sha256: FieldCheck = valueOf(
-  'a SHA-256, 64 hexadecimal digits',
-  (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value),
-);
+/** Checks what should be so many hexadecimal digits. */
+export function hexadecimal(digits: number, what: string): FieldCheck {
+  const pattern = new RegExp(`^[0-9a-f]{${digits}}$`);
+  return valueOf(`${what}, ${digits} hexadecimal digits`, (value) => typeof value === 'string' && pattern.test(value));
+}
+
+export const checkSha256: FieldCheck = hexadecimal(64, 'a SHA-256');
 
 /** Checks what should be a reference to a payload. */
 export const checkBlobRef: FieldCheck = objectOf<BlobRef>({
-  sha256,
+  sha256: checkSha256,
   bytes: valueOf(
     `a whole number from 1 to ${MOST_BYTES}`,
     (value) => Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MOST_BYTES,
@@ -154,23 +162,20 @@ export const checkBlobRef: FieldCheck = objectOf<BlobRef>({
 });
 
 /**
- * Reads a part that has been done.
- * @param job the id of the job that it must be of
- * @param metaParameters length of the gradient
- * @throws {PayloadError} if it is anything else
+ * Reads parts that have been done.
+ * @param jobs the ids of the jobs that they must be of
+ * @param metaParameters length of the gradients
+ * @throws {PayloadError} if they are anything else
  */
-export function decodePart(bytes: Uint8Array, job: string, metaParameters: number): Part {
-  const { arrays, metadata } = decode(bytes, ['part']);
-  if (metadata['job'] !== job) {
-    throw new PayloadError('WRONG_JOB', `payload: expected the part of job ${job}, got ${metadata['job'] ?? 'none'}`);
+export function decodeParts(bytes: Uint8Array, jobs: readonly string[], metaParameters: number): TruncationResult[] {
+  const { arrays, metadata } = decode(bytes, ['parts']);
+  const got = metadata['jobs'] ?? 'none';
+  if (got !== jobs.join(' ')) {
+    throw new PayloadError('WRONG_JOB', `payload: expected the parts of jobs ${jobs.join(' ')}, got ${got}`);
   }
-  const gradient = doubles(arrays, 'gradient', metaParameters);
-  const [loss, restarts, failures, steps] = doubles(arrays, 'numbers', 4);
-  try {
-    const state = JSON.parse(metadata['state'] ?? 'null') as BlobRef;
-    checkBlobRef('state', state);
-    return { result: { gradient, loss, restarts, failures, steps }, state };
-  } catch (error) {
-    throw new PayloadError('DAMAGED', `payload: ${(error as Error).message}`);
-  }
+  return jobs.map((_, k) => {
+    const gradient = doubles(arrays, `${k}.gradient`, metaParameters);
+    const [loss, restarts, failures, steps] = doubles(arrays, `${k}.numbers`, 4);
+    return { gradient, loss, restarts, failures, steps };
+  });
 }

@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Redis } from 'ioredis';
+import { hexadecimal } from './payloads';
 import type { RedisAccess } from './redis';
 
-/** How often a member says that it is there, and for how long it is believed, in seconds. */
+/** How often a member says that it is there at least, and for how long it is believed, in seconds. */
 const EVERY_SECONDS = 5;
 const BELIEVED_SECONDS = 20;
+
+/** Checks what should be the id of a member. */
+export const checkMemberId = hexadecimal(12, 'the id of a worker');
 
 export type Role = 'coordinator' | 'worker';
 
@@ -25,13 +29,15 @@ export interface Member {
 
 /** A process's sign of life. */
 export class Presence {
-  private readonly id = randomBytes(6).toString('hex');
+  readonly id = randomBytes(6).toString('hex');
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly redis: Redis,
     private readonly access: RedisAccess,
     private readonly describe: () => Pick<Member, 'role' | 'queue' | 'version' | 'isa' | 'node' | 'counts'>,
+    /** How long it is believed, in seconds. */
+    private readonly believedSeconds: number = BELIEVED_SECONDS,
   ) {}
 
   private get key(): string {
@@ -40,12 +46,13 @@ export class Presence {
 
   async start(): Promise<void> {
     await this.say();
-    this.timer = setInterval(() => void this.say(), 1000 * EVERY_SECONDS);
+    this.timer = setInterval(() => void this.say(), 1000 * Math.min(EVERY_SECONDS, this.believedSeconds / 4));
   }
 
   private async say(): Promise<void> {
     const member: Member = { id: this.id, host: hostname(), process: process.pid, ...this.describe() };
-    await this.redis.set(this.key, JSON.stringify(member), 'EX', BELIEVED_SECONDS).catch(() => undefined);
+    const milliseconds = Math.ceil(1000 * this.believedSeconds);
+    await this.redis.set(this.key, JSON.stringify(member), 'PX', milliseconds).catch(() => undefined);
   }
 
   async stop(): Promise<void> {

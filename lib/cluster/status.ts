@@ -1,9 +1,11 @@
+import type { Redis } from 'ioredis';
 import type { ClusterAddress } from './address';
+import { homeQueueOf } from './engine';
 import { membersOf } from './presence';
 import type { Member } from './presence';
 import { DEFAULT_NAME, RedisAccess } from './redis';
 
-/** Jobs of a queue by what they wait for. */
+/** Jobs of a queue by what they wait for, those in the queues of its single workers among them. */
 export interface QueueStatus {
   readonly queue: string;
   readonly waiting: number;
@@ -24,6 +26,24 @@ export interface ClusterStatus {
   readonly memoryLimitBytes: number;
 }
 
+async function statusOf(access: RedisAccess, redis: Redis, name: string): Promise<QueueStatus> {
+  const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name, skipMetasUpdate: true });
+  try {
+    const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
+    const [last] = await queue.getFailed(0, 0);
+    return {
+      queue: name,
+      waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0),
+      active: counts['active'] ?? 0,
+      delayed: counts['delayed'] ?? 0,
+      failed: counts['failed'] ?? 0,
+      ...(last ? { lastFailure: (last.failedReason ?? '').slice(0, 500) } : {}),
+    };
+  } finally {
+    await queue.close();
+  }
+}
+
 /** What a cluster is doing now. Changes nothing. */
 export async function clusterStatus(address: ClusterAddress, name: string = DEFAULT_NAME): Promise<ClusterStatus> {
   const access = await RedisAccess.open(address, name, () => undefined);
@@ -32,18 +52,16 @@ export async function clusterStatus(address: ClusterAddress, name: string = DEFA
     const members = await membersOf(redis, access);
     const queues: QueueStatus[] = [];
     for (const queueName of [...new Set(members.map(({ queue }) => queue))].sort()) {
-      const queue = new access.bullmq.Queue(queueName, { connection: redis, prefix: name, skipMetasUpdate: true });
-      const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
-      const [last] = await queue.getFailed(0, 0);
+      const workers = members.filter(({ role, queue }) => role === 'worker' && queue === queueName);
+      const names = [queueName, ...workers.map(({ id }) => homeQueueOf(queueName, id))];
+      const parts = await Promise.all(names.map((part) => statusOf(access, redis, part)));
+      const sum = (field: 'waiting' | 'active' | 'delayed' | 'failed'): number =>
+        parts.reduce((total, part) => total + part[field], 0);
+      const lastFailure = parts.find((part) => part.lastFailure !== undefined)?.lastFailure;
       queues.push({
-        queue: queueName,
-        waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0),
-        active: counts['active'] ?? 0,
-        delayed: counts['delayed'] ?? 0,
-        failed: counts['failed'] ?? 0,
-        ...(last ? { lastFailure: (last.failedReason ?? '').slice(0, 500) } : {}),
+        ...{ queue: queueName, waiting: sum('waiting'), active: sum('active'), delayed: sum('delayed') },
+        ...{ failed: sum('failed'), ...(lastFailure === undefined ? {} : { lastFailure }) },
       });
-      await queue.close();
     }
     const memory = await redis.info('memory');
     const number = (field: string): number => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);

@@ -3,28 +3,35 @@ import type { Redis } from 'ioredis';
 import { sha256OfFile } from '../sha256';
 import type { ClusterAddress } from './address';
 import { BlobStore } from './blobs';
-import { Computer } from './computer';
-import type { PartReply } from './dispatcher';
-import { describeEngine, localEngine, queueNameOf, sameEngine } from './engine';
+import type { Task, TaskOutcome, TaskResults } from './computeThread';
+import { Computer, FamilyStates } from './computer';
+import type { PartComputer } from './computer';
+import type { BundleReply } from './bundleReply';
+import { describeEngine, homeQueueOf, localEngine, queueNameOf, sameEngine } from './engine';
 import type { Engine } from './engine';
-import { checkPartJob } from './partJob';
-import type { PartJob } from './partJob';
+import { checkBundle, stateName } from './partJob';
+import type { Bundle, IdentifiedOrder, PartPhase } from './partJob';
 import { decodeMetaParameters, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import { membersOf, Presence } from './presence';
+import { deleteQueue } from './jobQueue';
 import { DEFAULT_NAME, RedisAccess } from './redis';
 import type { Say } from './redis';
+
+const NONE = new Float64Array(0);
 
 /** Versions of the meta-parameters that are kept. */
 const MOST_VERSIONS = 4;
 /** How often a job may lose its worker before it counts as one that kills them. */
 const MOST_STALLS = 5;
+/** Jobs for this worker alone that it holds: one in hand, one whose payloads are fetched meanwhile. */
+const JOBS_AHEAD = 2;
 
 export interface ClusterWorkerOptions {
   readonly address: ClusterAddress;
   /** Absolute path of a module with the problems of a run's user. */
   readonly problems?: string;
-  /** A job whose worker has not been heard of for so long goes to another. */
+  /** The jobs of a worker that has not been heard of for so long go to others. */
   readonly lockSeconds: number;
   readonly name?: string;
   /** As of `RedisAccess.open`. */
@@ -32,7 +39,7 @@ export interface ClusterWorkerOptions {
   readonly engine?: Engine;
   readonly say?: Say;
   /** Computes a part; default: a thread. */
-  readonly compute?: Pick<Computer, 'has' | 'compute' | 'close'>;
+  readonly compute?: PartComputer;
 }
 
 /** What a worker has done so far. */
@@ -55,18 +62,26 @@ export const NO_COUNTS: WorkerCounts = {
   ...{ bytesSent: 0, bytesReceived: 0 },
 };
 
-/** Computes the parts of any coordinator with the same engine, one at a time. */
+/**
+ * Computes the parts of any coordinator with the same engine, one at a time. It takes jobs from the queue of all workers and
+ * from one of its own, which gets those of families whose states it has.
+ */
 export class ClusterWorker {
   readonly counts: WorkerCounts = { ...NO_COUNTS };
   private readonly versions = new Map<string, Float64Array>();
   private readonly blobs: BlobStore;
-  private worker!: Worker<PartJob, PartReply>;
+  private readonly states = new FamilyStates();
+  /** Of BullMQ: one for each of the two queues. */
+  private consumers: Worker<Bundle, BundleReply>[] = [];
   private presence!: Presence;
+  private ownQueue!: string;
+  /** Ends when the computer is free. */
+  private free: Promise<unknown> = Promise.resolve();
 
   private constructor(
     private readonly access: RedisAccess,
     private readonly redis: Redis,
-    private readonly computer: Pick<Computer, 'has' | 'compute' | 'close'>,
+    private readonly computer: PartComputer,
     private readonly engine: Engine,
     private readonly problems: string | undefined,
     private readonly say: Say,
@@ -89,23 +104,34 @@ export class ClusterWorker {
   private async listen(lockSeconds: number): Promise<void> {
     const { access, redis, engine } = this;
     const queue = queueNameOf(engine, this.problems);
-    this.presence = new Presence(redis, access, () => ({
-      ...{ role: 'worker' as const, queue, ...engine },
-      counts: { ...this.counts },
-    }));
+    this.presence = new Presence(
+      redis,
+      access,
+      () => ({ ...{ role: 'worker' as const, queue, ...engine }, counts: { ...this.counts } }),
+      lockSeconds,
+    );
+    this.ownQueue = homeQueueOf(queue, this.presence.id);
     await this.presence.start();
-    this.worker = new access.bullmq.Worker<PartJob, PartReply>(queue, (job) => this.process(job), {
-      connection: redis,
+    this.consumers = [[queue, 1] as const, [this.ownQueue, JOBS_AHEAD] as const].map(([name, concurrency]) =>
+      this.consume(name, concurrency, lockSeconds),
+    );
+    await this.sayWhoWaits(queue);
+  }
+
+  private consume(queue: string, concurrency: number, lockSeconds: number): Worker<Bundle, BundleReply> {
+    const { access } = this;
+    const consumer = new access.bullmq.Worker<Bundle, BundleReply>(queue, (job) => this.process(job), {
+      connection: this.redis,
       prefix: access.name,
-      concurrency: 1,
+      concurrency,
       lockDuration: 1000 * lockSeconds,
       stalledInterval: 1000 * lockSeconds,
       maxStalledCount: MOST_STALLS,
       runRetryDelay: 1000,
     });
-    this.worker.on('error', (error) => access.onError(error));
-    this.worker.on('failed', (job, error) => this.say(`job ${job?.id ?? ''} failed: ${error.message}`));
-    await this.sayWhoWaits(queue);
+    consumer.on('error', (error) => access.onError(error));
+    consumer.on('failed', (job, error) => this.say(`job ${job?.id ?? ''} failed: ${error.message}`));
+    return consumer;
   }
 
   /** Says which coordinators this worker is of no use to. */
@@ -124,17 +150,18 @@ export class ClusterWorker {
   }
 
   /** Refuses what is no job of this engine; a second try would be refused as well. */
-  private checked(job: Job<PartJob, PartReply>): PartJob {
+  private checked(job: Job<Bundle, BundleReply>): IdentifiedOrder[] {
     try {
-      const checked = checkPartJob(job.data, job.id, this.engine);
-      if (checked.shared.problems !== this.problems) {
+      const orders = checkBundle(job.data, job.id, this.engine);
+      for (const { problems } of orders.map((order) => order.job.shared)) {
+        if (problems === this.problems) continue;
         const show = (hash: string | undefined): string => hash ?? 'none';
         throw new PayloadError(
           'WRONG_HASH',
-          `job: expected problems with SHA-256 ${show(this.problems)} (--problems), got ${show(checked.shared.problems)}`,
+          `job: expected problems with SHA-256 ${show(this.problems)} (--problems), got ${show(problems)}`,
         );
       }
-      return checked;
+      return orders;
     } catch (error) {
       this.refuse(error as Error);
       throw new this.access.bullmq.UnrecoverableError(`refused: ${(error as Error).message}`);
@@ -164,41 +191,93 @@ export class ClusterWorker {
     if (known) return known;
     const bytes = await this.fetch(ref);
     if (!bytes) return undefined;
-    const flat = decodeMetaParameters(bytes);
+    const decoded = decodeMetaParameters(bytes);
+    // Shared with the thread, so that it is not copied for every part.
+    const flat = new Float64Array(new SharedArrayBuffer(decoded.byteLength));
+    flat.set(decoded);
     this.versions.set(ref.sha256, flat);
     if (this.versions.size > MOST_VERSIONS) this.versions.delete([...this.versions.keys()][0]);
     return flat;
   }
 
-  private async process(job: Job<PartJob, PartReply>): Promise<PartReply> {
-    const part = this.checked(job);
+  private async process(job: Job<Bundle, BundleReply>): Promise<BundleReply> {
+    const orders = this.checked(job);
     try {
-      const needsState = part.state !== undefined && !(await this.computer.has(part));
-      const [metaParameters, state] = await Promise.all([
-        this.metaParameters(part.metaParameters),
-        needsState ? this.fetch(part.state!) : undefined,
-      ]);
-      const missing = [
-        ...(metaParameters ? [] : [part.metaParameters.sha256]),
-        ...(needsState && !state ? [part.state!.sha256] : []),
-      ];
-      if (missing.length > 0) {
-        this.counts.missing++;
-        return { missing };
-      }
-      const started = performance.now();
-      const done = await this.computer.compute({ job: part, id: job.id!, metaParameters: metaParameters!, state });
-      this.counts.busySeconds += (performance.now() - started) / 1000;
-      await Promise.all([this.blobs.put(done.state), this.blobs.put(done.part)]);
-      this.counts.parts++;
-      return done.part.ref;
-    } catch (error) {
-      this.counts.failed++;
-      throw error;
+      const flats = await Promise.all(orders.map((order) => this.metaParameters(order.job.metaParameters)));
+      const { outcomes, parts } = await this.alone(() => this.fulfil(orders, flats));
+      const failed = outcomes.filter((outcome) => 'failed' in outcome);
+      this.counts.failed += failed.length;
+      this.counts.missing += outcomes.filter((outcome) => 'missing' in outcome).length;
+      // A single one is for BullMQ to try again.
+      if (outcomes.length === 1 && failed.length === 1) throw new Error(failed[0].failed);
+      const done = outcomes.filter((outcome) => 'seconds' in outcome);
+      await Promise.all([parts, ...done.map(({ state }) => state)].map((blob) => blob && this.blobs.put(blob)));
+      const count = (k: number): number => ('seconds' in outcomes[k] && orders[k].want === 'part' ? 1 : 0);
+      this.counts.parts += orders.reduce((sum, _, k) => sum + count(k), 0);
+      this.counts.busySeconds += done.reduce((sum, { seconds }) => sum + seconds, 0);
+      return {
+        worker: this.presence.id,
+        parts: parts?.ref,
+        outcomes: outcomes.map((outcome) =>
+          'seconds' in outcome ? { seconds: outcome.seconds, state: outcome.state?.ref } : outcome,
+        ),
+      };
     } finally {
       this.counts.bytesSent = this.blobs.sent;
       this.counts.bytesReceived = this.blobs.received;
     }
+  }
+
+  /** Runs one thing after another. */
+  private alone<T>(what: () => Promise<T>): Promise<T> {
+    const done = this.free.then(what);
+    this.free = done.catch(() => undefined);
+    return done;
+  }
+
+  private async fulfil(
+    orders: readonly IdentifiedOrder[],
+    flats: readonly (Float64Array | undefined)[],
+  ): Promise<{ outcomes: (TaskOutcome | { readonly missing: string })[]; parts: TaskResults['parts'] }> {
+    const plans = await Promise.all(orders.map((order, k) => this.plan(order, flats[k])));
+    const tasks = plans.filter((plan): plan is Task => !('missing' in plan));
+    for (const { job } of tasks) this.states.set(job, []);
+    const forget = this.states.takeForgotten();
+    const results = tasks.length > 0 ? await this.runTasks(tasks, forget) : { outcomes: [] };
+    // What failed in the middle has left a family in no state.
+    tasks.forEach(({ job, id }, k) => {
+      const outcome = results.outcomes[k];
+      if ('failed' in outcome) return;
+      this.states.set(job, [id, ...(outcome.state ? [stateName(outcome.state.ref)] : [])]);
+    });
+    const left = [...results.outcomes];
+    return { outcomes: plans.map((plan) => ('missing' in plan ? plan : left.shift()!)), parts: results.parts };
+  }
+
+  private async runTasks(tasks: readonly Task[], forget: readonly PartPhase[]): Promise<TaskResults> {
+    try {
+      return await this.computer.run({ tasks, forget });
+    } catch (error) {
+      this.states.clear();
+      this.counts.failed += tasks.length;
+      throw error;
+    }
+  }
+
+  /** What is to be done for an order, or what is missing for it. */
+  private async plan(
+    { part: id, job, want, publish, state: ref }: IdentifiedOrder,
+    metaParameters: Float64Array | undefined,
+  ): Promise<Task | { readonly missing: string }> {
+    const result = want === 'part';
+    const state = publish === true || !result;
+    if (!result && this.states.has(job, id)) return { id, job, metaParameters: NONE, result, state };
+    if (!metaParameters) return { missing: job.metaParameters.sha256 };
+    const task = { id, job, metaParameters, result, state };
+    if (job.after === undefined) return { ...task, from: 'beginning' };
+    if (this.states.has(job, job.after)) return { ...task, from: 'where it is' };
+    const from = ref ? await this.fetch(ref) : undefined;
+    return from ? { ...task, from } : { missing: job.after };
   }
 
   /**
@@ -208,7 +287,9 @@ export class ClusterWorker {
   async close(force = false): Promise<void> {
     await this.presence.stop();
     // Without a connection nothing can be handed over.
-    await this.worker.close(force || this.redis.status !== 'ready');
+    const isLost = this.redis.status !== 'ready';
+    await Promise.all(this.consumers.map((consumer) => consumer.close(force || isLost)));
+    if (!isLost) await deleteQueue(this.access, this.redis, this.ownQueue).catch(() => undefined);
     await this.computer.close();
     this.access.close();
   }

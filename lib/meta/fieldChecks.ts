@@ -66,9 +66,9 @@ export function kindOf(kinds: Readonly<Record<string, FieldCheck>>): FieldCheck 
 }
 
 /** A list with at least one entry. */
-export function listOf(expected: string, check: FieldCheck): FieldCheck {
+export function listOf(expected: string, check: FieldCheck, most = Infinity): FieldCheck {
   return (path, value) => {
-    if (!Array.isArray(value) || value.length === 0) refuse(path, expected, value);
+    if (!Array.isArray(value) || value.length === 0 || value.length > most) refuse(path, expected, value);
     (value as readonly unknown[]).forEach((entry, i) => check(`${path}[${i}]`, entry));
   };
 }

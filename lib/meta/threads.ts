@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { TransferListItem } from 'node:worker_threads';
 
 /**
  * Starts a thread. In the sources it is a TypeScript file, which needs tsx; in the bundle a JavaScript file beside this one.
@@ -16,11 +15,7 @@ export function startThread(bundled: string, source: string, workerData?: unknow
 }
 
 /** Sends a request and waits for its reply. A thread takes one request at a time. */
-export function ask<Reply>(
-  thread: Worker,
-  request: unknown,
-  transfer: readonly TransferListItem[] = [],
-): Promise<Reply> {
+export function ask<Reply>(thread: Worker, request: unknown): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       thread.off('message', onMessage);
@@ -36,6 +31,6 @@ export function ask<Reply>(
     thread.on('message', onMessage);
     thread.on('error', onError);
     thread.on('exit', onExit);
-    thread.postMessage(request, transfer);
+    thread.postMessage(request);
   });
 }

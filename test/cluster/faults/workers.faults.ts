@@ -3,7 +3,8 @@ import { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { localEngine, PROTOCOL, queueNameOf } from '../../../lib/cluster/engine';
-import { checkPartJob, partId } from '../../../lib/cluster/partJob';
+import { checkBundle, orderId } from '../../../lib/cluster/partJob';
+import type { PartJob } from '../../../lib/cluster/partJob';
 import { metaTrain } from '../../../lib/meta/trainer';
 import { start } from '../../cli/run';
 import { describeWithRedis, RedisServer } from '../redisServer';
@@ -31,13 +32,15 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
     const [victim] = workers;
     const run = runOnCluster(server.url, config);
     const computing = (): number => victim.lines().filter((line) => line.startsWith('computing')).length;
-    while (computing() < 3) await sleep(5);
+    // It has done parts whose states nobody else has.
+    while (computing() < 9) await sleep(5);
     expect(victim.lines().at(-1)).toMatch(/^computing/);
     victim.child.kill('SIGKILL');
     expect((await victim.finished).signal).toBe('SIGKILL');
     const { average, counts, dropped } = await run;
     expect(average).toEqual(undisturbed);
     expect(counts).toMatchObject({ results: 28, dropped: 0 });
+    expect(counts.recomputed).toBeGreaterThan(0);
     expect(dropped).toEqual([]);
   });
 
@@ -110,14 +113,17 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
       connection: new Redis(server.url, { maxRetriesPerRequest: null }),
       prefix: 'learned-optimizer',
     });
-    const forged = { protocol: PROTOCOL, engine: { ...localEngine(), version: '0.0.1' } };
-    expect(() => checkPartJob(forged, partId(forged), localEngine())).toThrow(/workers and coordinator need the same/);
-    await queue.add('part', forged, { jobId: partId(forged), attempts: 3 });
+    const job = { protocol: PROTOCOL, engine: { ...localEngine(), version: '0.0.1' } } as PartJob;
+    const order = { job, want: 'part' as const };
+    const forged = { orders: [order] };
+    const id = orderId(order);
+    expect(() => checkBundle(forged, id, localEngine())).toThrow(/workers and coordinator need the same/);
+    await queue.add('part', forged, { jobId: id, attempts: 3 });
     while ((await queue.getFailedCount()) === 0) await sleep(50);
     const [failed] = await queue.getFailed();
     expect([failed.attemptsMade, failed.failedReason]).toEqual([
       1,
-      expect.stringMatching(/^refused: job: expected protocol 2, .*got protocol 2, learned-optimizer 0\.0\.1/),
+      expect.stringMatching(/^refused: job: expected protocol 3, .*got protocol 3, learned-optimizer 0\.0\.1/),
     ]);
     expect(workers[1].lines().join('\n')).toContain('refused: job');
     await queue.close();

@@ -29,12 +29,12 @@ interface Options {
 
 const HELP = `
 The setting is that of the shipped weights in its evolution phase (truncation 40): its jobs have the real length. Its own
-corpus, seven families, is two cores' work; the paper's, 134, is what many machines are for: --corpus paper --iterations 2
---warm-up 1 --instant 5, ten minutes.
+corpus, seven families, is two cores' work; the paper's, 134, is what many machines are for: --corpus paper --rounds 1
+--iterations 2 --warm-up 1 --instant 5. Runs are made in turns, several rounds of them, for machines do not stay as fast.
 
   trainer    iterations per second of the trainer on threads of one process
   cluster    the same with worker processes on this machine, coordinator and Redis included; bits are compared
-  instant    jobs per second where workers answer at once with states of the real size: what the coordinator can feed
+  instant    parts per second where workers answer at once with parts of the real size: what the coordinator can feed
   --uneven   instead of these: four workers, one of them four times slower, and what staleness saves; they sleep for as
              long as their parts would take, so the processors are of no account
 
@@ -151,8 +151,8 @@ async function measure(options: Options): Promise<void> {
 const command = new Command('bench:cluster')
   .description('Measures meta-training on a cluster whose workers and Redis are on this machine.')
   .option('--rounds <n>', 'how often all runs are made, in turns', integerAtLeast(1), 3)
-  .option('--iterations <n>', 'measured per run', integerAtLeast(1), 100)
-  .option('--warm-up <n>', 'iterations before', integerAtLeast(1), 80)
+  .option('--iterations <n>', 'measured per run (100; with --uneven 12)', integerAtLeast(1))
+  .option('--warm-up <n>', 'iterations before (80; with --uneven 20)', integerAtLeast(1))
   .option('--instant <n>', 'iterations with workers that answer at once', integerAtLeast(1), 300)
   .addOption(
     new Option('--corpus <name>', 'problems')
@@ -161,11 +161,19 @@ const command = new Command('bench:cluster')
   )
   .option('--truncation <n>', 'steps of a part (default: 40), for other lengths of a job', integerAtLeast(1))
   .option('--copies <n>', 'of every family, each with problems of its own', integerAtLeast(1))
-  .option('--uneven', 'measure what staleness saves on uneven machines')
+  .addOption(
+    new Option('--uneven', 'measure what staleness saves on uneven machines').conflicts([
+      ...['rounds', 'truncation', 'copies', 'instant'],
+    ]),
+  )
   .option('--json <file>', 'write the figures there')
   .addHelpText('after', HELP)
   .exitOverride()
-  .action((options: Options) => (options.uneven ? measureUneven(options) : measure(options)));
+  .action((options: Partial<Options> & Pick<Options, 'rounds' | 'instant' | 'corpus'>) =>
+    options.uneven
+      ? measureUneven({ iterations: 12, warmUp: 20, ...options })
+      : measure({ iterations: 100, warmUp: 80, ...options }),
+  );
 
 const streams = { out: process.stdout, err: process.stderr };
 process.exitCode = await runScript('bench:cluster', command, process.argv.slice(2), streams);

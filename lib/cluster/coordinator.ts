@@ -80,6 +80,7 @@ export class Coordinator {
       coordinator.complain();
     };
     await look();
+    await dispatcher.sweep();
     coordinator.timer = setInterval(() => void look().catch(() => undefined), 1000 * pollSeconds);
     return coordinator;
   }

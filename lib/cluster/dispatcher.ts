@@ -175,6 +175,17 @@ export class Dispatcher {
     for (const name of this.queues.keys()) if (!needed.has(name)) void this.forget(name);
   }
 
+  /** Deletes the queues of workers that went while no coordinator was there. */
+  async sweep(): Promise<void> {
+    const [before, after] = [`${this.access.key(homeQueueOf(this.queueName, ''))}`, ':meta'];
+    for await (const keys of this.redis.scanStream({ match: `${before}*${after}`, count: 1000 })) {
+      for (const key of keys as string[]) {
+        const id = key.slice(before.length, -after.length);
+        if (!this.present.has(id)) await deleteQueue(this.access, this.redis, homeQueueOf(this.queueName, id));
+      }
+    }
+  }
+
   /** Deletes the queue of a worker that has gone. */
   private async forget(name: string): Promise<void> {
     const queue = this.queues.get(name)!;

@@ -1,5 +1,5 @@
 /** How much shorter an iteration of two workers must become for a family to move: a move costs the transfer of a state. */
-const WORTH_MOVING = 0.9;
+const WORTH_MOVING = 0.95;
 /** Families move no more often than this, in milliseconds, so that the estimates follow. */
 const BETWEEN_MOVES = 5000;
 /** Weight of a measurement in the estimates of work and speed; as an exponent. */

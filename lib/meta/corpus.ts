@@ -26,6 +26,9 @@ export type CorpusName = 'default' | 'paper' | 'paper-with-networks' | 'none';
 
 export const CORPUS_NAMES: readonly CorpusName[] = ['default', 'paper', 'paper-with-networks', 'none'];
 
+/** Families that a corpus may have, copies aside. Seeds and streams of random numbers are counted in these. */
+export const MOST_FAMILIES = 256;
+
 /** Which problems to meta-train on. */
 export interface CorpusChoice {
   readonly corpus: CorpusName;
@@ -41,10 +44,16 @@ export interface CorpusChoice {
 /**
  * The families of a corpus, always in the same order: the default one, or every member of the paper's ensemble
  * (`paperCorpus`), one block of each; then the user's, one block of each. Of several copies, first all families' first.
+ * @throws {RangeError} if they are more than 256
  */
 export function corpusEntries({ corpus, problems, copies = 1 }: CorpusChoice): CorpusEntry[] {
   const own = problems === undefined ? [] : loadedProblems(problems);
   const families = [...namedCorpus(corpus), ...own.map((family) => ({ family, blocks: 1 }))];
+  if (families.length > MOST_FAMILIES) {
+    throw new RangeError(
+      `problems: expected at most ${MOST_FAMILIES} families with those of the corpus '${corpus}', got ${families.length}; train on some of them, or on copies (--copies)`,
+    );
+  }
   return Array.from({ length: copies }).flatMap((_, copy) =>
     families.map((family, member) => ({ ...family, member, copy })),
   );

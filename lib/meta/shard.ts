@@ -3,7 +3,7 @@ import { NoiseTable } from '../problems/lanes/noise';
 import { createRandom } from '../random';
 import { BpttFamily } from './bptt';
 import type { EstimatorConfig } from './config';
-import { corpusEntries } from './corpus';
+import { corpusEntries, MOST_FAMILIES } from './corpus';
 import type { CorpusChoice, CorpusEntry } from './corpus';
 import { EsFamily } from './es';
 import { maskOf } from './flat';
@@ -35,8 +35,6 @@ export interface FamilyState {
   readonly state: EstimatorState;
 }
 
-/** Families that a corpus may have. Seeds and streams of random numbers are counted in these. */
-const MOST_FAMILIES = 256;
 const FIRST_STREAM = 1000;
 /** Between the seeds of two copies of a family; a prime, far from multiples of those between runs and phases. */
 const COPY_STRIDE = 7_368_787;

@@ -97,6 +97,10 @@ describe('meta-train', { timeout: 240_000 }, () => {
     ["export default [{ name: 'x', parameters: [] }];", /entry 0 \("x"\): parameters/],
     ["export default [{ name: 'x', parameters: [{ name: 'a', shape: [1] }] }];", /entry 0 \("x"\): sample\(random\)/],
     ["throw new Error('broken');", /broken/],
+    [
+      "export default Array.from({ length: 250 }, (_, i) => ({ name: `x${i}`, parameters: [{ name: 'a', shape: [1] }], sample() {} }));",
+      /problems: expected at most 256 families with those of the corpus 'default', got 257/,
+    ],
   ])('says what is wrong with the module of problems %j', async (source, message) => {
     const problems = join(dir, `bad-${source.length}.mjs`);
     writeFileSync(problems, source);

@@ -6,7 +6,7 @@ import { formatRate } from '../../experiments/format';
 import { estimateValidationSeconds, validate } from '../../experiments/validation';
 import { validateMetaTrainingConfig } from '../../meta/config';
 import type { MetaTrainingConfig } from '../../meta/config';
-import { CORPUS_NAMES } from '../../meta/corpus';
+import { CORPUS_NAMES, corpusEntries } from '../../meta/corpus';
 import type { CorpusName } from '../../meta/corpus';
 import {
   estimateSeconds,
@@ -173,6 +173,7 @@ async function bounded(options: MetaTrainCommandOptions, context: Context): Prom
   const { innerSteps, minutes } = options;
   try {
     await loadProblems(config.problems);
+    corpusEntries(config);
   } catch (error) {
     throw new UsageError(`--problems: ${(error as Error).message}`);
   }

@@ -24,8 +24,8 @@ interface WorkerCommandOptions extends ClusterCommandOptions {
 }
 
 const HELP = `
-A worker computes parts of whatever "meta-train --cluster" runs there are: an iteration of one family of problems is a job. Start as many as
-there are cores, on any number of machines; they join and leave at will. One that is killed loses nothing: its job goes to another.
+A worker computes parts of whatever "meta-train --cluster" runs there are: iterations of single families of problems. Start as many as there
+are cores, on any number of machines; they join and leave at will. One that is killed loses nothing: its jobs go to others.
 
 Ctrl-C and SIGTERM end it when the job in hand is done; a second one ends it at once.
 

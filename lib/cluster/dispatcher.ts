@@ -269,7 +269,12 @@ export class Dispatcher {
     // Whatever is to be done about it waits until it is there.
     const handling = added.catch(() => undefined);
     for (const job of jobs) this.sent.set(job.id, { ...job, handling });
-    await added;
+    try {
+      await added;
+    } catch (error) {
+      for (const { id } of jobs) this.sent.delete(id);
+      throw error;
+    }
   }
 
   /** Does something about a job that is still waited for, after what is being done about it already. */
@@ -400,7 +405,9 @@ export class Dispatcher {
   }
 
   private async remove({ id, home }: Sent): Promise<void> {
-    await (await this.queueOf(home)).remove(id);
+    await this.queueOf(home)
+      .then((queue) => queue.remove(id))
+      .catch(() => undefined);
   }
 
   /** Puts an order into the queue again, with everything that it needs. */

@@ -166,7 +166,7 @@ export class ClusterParts implements MetaParts {
         ...{ parts: (before?.parts ?? 0) + 1, seconds: (before?.seconds ?? 0) + seconds },
       };
       if (before) this.forget(before);
-      if (state) await this.hold(family);
+      if (state) await this.holdIfPossible(family);
       return { index, name, ...result! };
     } catch (error) {
       if (!(error instanceof JobDropped)) throw error;
@@ -218,6 +218,15 @@ export class ClusterParts implements MetaParts {
   private forget(version: StateVersion): void {
     if (version.isStored && version.ref) this.dispatcher.blobs.drop([version.ref]);
     version.isStored = false;
+  }
+
+  /** The part is there in any case; a state that is lost, and that nobody could compute again, is fetched after the next. */
+  private async holdIfPossible(family: RunningFamily): Promise<void> {
+    try {
+      await this.hold(family);
+    } catch (error) {
+      if (!(error instanceof JobDropped)) throw error;
+    }
   }
 
   /** Takes a family's state into this process; what it came from may then be forgotten. */

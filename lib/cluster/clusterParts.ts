@@ -226,6 +226,7 @@ export class ClusterParts implements MetaParts {
       await this.hold(family);
     } catch (error) {
       if (!(error instanceof JobDropped)) throw error;
+      this.say(`the state of ${family.name} could not be fetched: ${error.message}`);
     }
   }
 

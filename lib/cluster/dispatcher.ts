@@ -11,6 +11,7 @@ import { bundleId, MOST_ORDERS, orderId, partId } from './partJob';
 import type { Bundle, PartOrder } from './partJob';
 import { decodeParts, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
+import { isMemberId } from './presence';
 import type { RedisAccess } from './redis';
 
 /** How often a job is put into the queue again, because what came of it was refused, or lost with Redis. */
@@ -181,7 +182,8 @@ export class Dispatcher {
     for await (const keys of this.redis.scanStream({ match: `${before}*${after}`, count: 1000 })) {
       for (const key of keys as string[]) {
         const id = key.slice(before.length, -after.length);
-        if (!this.present.has(id)) await deleteQueue(this.access, this.redis, homeQueueOf(this.queueName, id));
+        if (this.present.has(id) || !isMemberId(id)) continue;
+        await deleteQueue(this.access, this.redis, homeQueueOf(this.queueName, id)).catch(() => undefined);
       }
     }
   }
@@ -206,7 +208,7 @@ export class Dispatcher {
     const listener: QueueListener = {
       completed: (_, id, reply) => this.handle(id, (job) => this.accept(job, reply)),
       failed: (queue, id, why) => this.handle(id, (job) => (here(queue, job) ? this.failed(job, why) : undefined)),
-      duplicated: (queue, id) => this.handle(id, (job) => (here(queue, job) ? this.look(job) : undefined)),
+      duplicated: (queue, id) => this.handle(id, (job) => (here(queue, job) ? this.meet(job) : undefined)),
     };
     const opened = JobQueue.open(this.access, this.redis, name, listener, this.priority);
     this.queues.set(name, opened);
@@ -293,6 +295,12 @@ export class Dispatcher {
 
   private poll(): void {
     for (const id of this.sent.keys()) this.handle(id, (job) => this.look(job));
+  }
+
+  /** A job was there already when it was put into the queue. One that failed in an earlier run is to be tried again. */
+  private async meet(job: Sent): Promise<void> {
+    const outcome = await (await this.queueOf(job.home)).look(job.id);
+    return outcome.is === 'failed' ? this.repairAll(job, 'it had failed before') : this.look(job);
   }
 
   /** Looks how a job is, without having been told. */
@@ -387,6 +395,8 @@ export class Dispatcher {
 
   private refusedOne(o: Outstanding, reason: string): Promise<void> {
     this.counts.refused++;
+    // Another worker may do better.
+    o.home = undefined;
     return ++o.refusals < MOST_REFUSALS ? this.repair(o, reason) : this.drop(o, reason);
   }
 

@@ -11,6 +11,15 @@ const BELIEVED_SECONDS = 20;
 /** Checks what should be the id of a member. */
 export const checkMemberId = hexadecimal(12, 'the id of a worker');
 
+export function isMemberId(id: unknown): boolean {
+  try {
+    checkMemberId('id', id);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export type Role = 'coordinator' | 'worker';
 
 /** A process of the cluster, as it describes itself. */
@@ -68,7 +77,9 @@ function readMember(text: string): Member | undefined {
     const texts = [id, host, queue, version, isa, node].every(
       (value) => typeof value === 'string' && value.length < 300,
     );
-    if ((role !== 'coordinator' && role !== 'worker') || !texts || typeof process !== 'number') return undefined;
+    if ((role !== 'coordinator' && role !== 'worker') || !texts || !isMemberId(id) || typeof process !== 'number') {
+      return undefined;
+    }
     const numbers = Object.entries(counts ?? {}).filter(([, value]) => typeof value === 'number');
     return { role, id, host, process, queue, version, isa, node, counts: Object.fromEntries(numbers) };
   } catch {

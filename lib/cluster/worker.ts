@@ -242,8 +242,7 @@ export class ClusterWorker {
     const plans = await Promise.all(orders.map((order, k) => this.plan(order, flats[k])));
     const tasks = plans.filter((plan): plan is Task => !('missing' in plan));
     for (const { job } of tasks) this.states.set(job, []);
-    const forget = this.states.takeForgotten();
-    const results = tasks.length > 0 ? await this.runTasks(tasks, forget) : { outcomes: [] };
+    const results = tasks.length > 0 ? await this.runTasks(tasks, this.states.takeForgotten()) : { outcomes: [] };
     // What failed in the middle has left a family in no state.
     tasks.forEach(({ job, id }, k) => {
       const outcome = results.outcomes[k];

@@ -118,8 +118,7 @@ export class Dispatcher {
     ...{ jobs: 0, results: 0, states: 0, refused: 0, repaired: 0, recomputed: 0, dropped: 0 },
   };
   readonly blobs: BlobStore;
-  /** By the ids of orders, and of jobs. */
-  private readonly outstanding = new Map<string, Outstanding>();
+  /** By the ids of jobs. An order that is being repaired is in none. */
   private readonly sent = new Map<string, Sent>();
   private readonly queues = new Map<string, Promise<JobQueue>>();
   private waiting: Outstanding[] = [];
@@ -168,10 +167,10 @@ export class Dispatcher {
       if (home === undefined || this.present.has(home)) continue;
       this.handle(id, async (gone) => {
         if (this.present.has(home)) return;
-        await this.repairAll(gone, 'its worker has gone');
+        await this.takeBack(gone, (o) => this.repair(o, 'its worker has gone'));
       });
     }
-    const homes = [...this.present, ...[...this.outstanding.values()].map(({ home }) => home), undefined];
+    const homes = [...this.present, ...[...this.sent.values()].map(({ home }) => home), undefined];
     const needed = new Set(homes.map((home) => this.nameOf(home)));
     for (const name of this.queues.keys()) if (!needed.has(name)) void this.forget(name);
   }
@@ -227,7 +226,6 @@ export class Dispatcher {
     return new Promise((resolve, reject) => {
       const o: Outstanding = { ...request, ...{ id, home, resolve, reject, tried: 0, repairs: 0, refusals: 0 } };
       this.counts[order.want === 'part' ? 'jobs' : 'states']++;
-      this.outstanding.set(id, o);
       if (this.waiting.push(o) === 1) setImmediate(() => void this.flush());
     });
   }
@@ -251,10 +249,7 @@ export class Dispatcher {
       await this.add(home, pack(orders));
     } catch (error) {
       const message = this.access.address.redact((error as Error).message);
-      for (const { id, reject } of orders) {
-        this.outstanding.delete(id);
-        reject(new Error(`cluster: putting jobs into the queue failed: ${message}`));
-      }
+      for (const { reject } of orders) reject(new Error(`cluster: putting jobs into the queue failed: ${message}`));
     }
   }
 
@@ -300,7 +295,7 @@ export class Dispatcher {
   /** A job was there already when it was put into the queue. One that failed in an earlier run is to be tried again. */
   private async meet(job: Sent): Promise<void> {
     const outcome = await (await this.queueOf(job.home)).look(job.id);
-    return outcome.is === 'failed' ? this.repairAll(job, 'it had failed before') : this.look(job);
+    return outcome.is === 'failed' ? this.takeBack(job, (o) => this.repair(o, 'it had failed before')) : this.look(job);
   }
 
   /** Looks how a job is, without having been told. */
@@ -308,7 +303,7 @@ export class Dispatcher {
     const outcome = await (await this.queueOf(job.home)).look(job.id);
     switch (outcome.is) {
       case 'lost':
-        return this.repairAll(job, 'the queue has lost it');
+        return this.takeBack(job, (o) => this.repair(o, 'the queue has lost it'));
       case 'completed':
         return this.accept(job, outcome.reply);
       case 'failed':
@@ -326,9 +321,11 @@ export class Dispatcher {
       const wanted = members.filter((o, k) => 'seconds' in reply.outcomes[k] && o.order().want === 'part');
       results = wanted.length > 0 ? await this.results(reply.parts, wanted) : [];
     } catch (error) {
-      if (error instanceof PayloadError)
-        return this.refused(job, `its result was refused (${error.code}: ${error.message})`);
-      if (error instanceof ResultLost) return this.repairAll(job, error.message);
+      const { message } = error as Error;
+      if (error instanceof PayloadError) {
+        return this.takeBack(job, (o) => this.refused(o, `its result was refused (${error.code}: ${message})`));
+      }
+      if (error instanceof ResultLost) return this.takeBack(job, (o) => this.repair(o, message));
       throw error;
     }
     this.sent.delete(job.id);
@@ -365,19 +362,17 @@ export class Dispatcher {
     const { seconds, state } = outcome;
     const result = want === 'part' ? results.shift() : undefined;
     if (!state && (publish || want === 'state')) {
-      return this.refusedOne(o, 'its result was refused (DAMAGED: result: expected a state, got none)');
+      return this.refused(o, 'its result was refused (DAMAGED: result: expected a state, got none)');
     }
     if (result) this.counts.results++;
     else if (seconds > 0) this.counts.recomputed++;
-    this.outstanding.delete(o.id);
     o.resolve({ worker, seconds, result, state });
   }
 
-  private async failed(job: Sent, reason: string): Promise<void> {
+  private failed(job: Sent, reason: string): Promise<void> {
     // A job that a worker refused was damaged on its way: the next one may not be.
-    if (reason.startsWith('refused')) return this.refused(job, reason);
-    await this.takeBack(job);
-    await Promise.all(job.members.map((o) => this.elsewhere(o, reason)));
+    const isRefused = reason.startsWith('refused');
+    return this.takeBack(job, (o) => (isRefused ? this.refused(o, reason) : this.elsewhere(o, reason)));
   }
 
   /** After a computation threw: another worker may be luckier than the one that has the state. */
@@ -388,30 +383,21 @@ export class Dispatcher {
     return this.repair(o, reason);
   }
 
-  private async refused(job: Sent, reason: string): Promise<void> {
-    await this.takeBack(job);
-    await Promise.all(job.members.map((o) => this.refusedOne(o, reason)));
-  }
-
-  private refusedOne(o: Outstanding, reason: string): Promise<void> {
+  private refused(o: Outstanding, reason: string): Promise<void> {
     this.counts.refused++;
     // Another worker may do better.
     o.home = undefined;
     return ++o.refusals < MOST_REFUSALS ? this.repair(o, reason) : this.drop(o, reason);
   }
 
-  private async repairAll(job: Sent, reason: string): Promise<void> {
-    await this.takeBack(job);
-    await Promise.all(job.members.map((o) => this.repair(o, reason)));
-  }
-
   /**
-   * Forgets a job and takes it out of its worker's queue. In that of all workers it stays: as one that failed for people, or
-   * until its order is put there again.
+   * Forgets a job, takes it out of its worker's queue, and does something about each of its orders. In the queue of all
+   * workers it stays: as one that failed for people, or until its order is put there again.
    */
-  private async takeBack(job: Sent): Promise<void> {
+  private async takeBack(job: Sent, what: (o: Outstanding) => Promise<void>): Promise<void> {
     this.sent.delete(job.id);
     if (job.home !== undefined) await this.remove(job);
+    await Promise.all(job.members.map(what));
   }
 
   private async remove({ id, home }: Sent): Promise<void> {
@@ -428,7 +414,7 @@ export class Dispatcher {
     try {
       await o.restore();
       if (o.home !== undefined && !this.present.has(o.home)) o.home = undefined;
-      // An active job stays: whoever does it finds the payloads now.
+      // An active job stays, with what it said of payloads then; its worker's answer is taken like any other.
       await (await this.queueOf(o.home)).remove(o.id);
       await this.add(o.home, [[o]]);
     } catch (error) {
@@ -442,7 +428,6 @@ export class Dispatcher {
 
   private drop(o: Outstanding, reason: string): Promise<void> {
     this.counts.dropped++;
-    this.outstanding.delete(o.id);
     o.reject(new JobDropped(this.access.address.redact(reason)));
     return Promise.resolve();
   }
@@ -453,7 +438,6 @@ export class Dispatcher {
     clearInterval(this.timer);
     const left = [...this.sent.values()];
     this.sent.clear();
-    this.outstanding.clear();
     // Without a connection they stay; a worker that does one does no harm.
     if (this.redis.status === 'ready') {
       await Promise.all(left.map((job) => this.remove(job)));

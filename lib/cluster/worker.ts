@@ -4,7 +4,7 @@ import { sha256OfFile } from '../sha256';
 import type { ClusterAddress } from './address';
 import { BlobStore } from './blobs';
 import type { Task, TaskOutcome, TaskResults } from './computeThread';
-import { Computer, FamilyStates } from './computer';
+import { Computer } from './computer';
 import type { PartComputer } from './computer';
 import type { BundleReply } from './bundleReply';
 import { describeEngine, homeQueueOf, localEngine, queueNameOf, sameEngine } from './engine';
@@ -14,6 +14,7 @@ import type { Bundle, IdentifiedOrder, PartPhase } from './partJob';
 import { decodeMetaParameters, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import { membersOf, Presence } from './presence';
+import { FamilyStates } from './familyStates';
 import { deleteQueue } from './jobQueue';
 import { DEFAULT_NAME, RedisAccess } from './redis';
 import type { Say } from './redis';
@@ -280,8 +281,8 @@ export class ClusterWorker {
   }
 
   /**
-   * Ends. The job in hand is done first; the others are for whoever is there.
-   * @param force leaves the job in hand to another worker
+   * Ends. The jobs in hand are done first; the others are for whoever is there.
+   * @param force leaves them to another worker
    */
   async close(force = false): Promise<void> {
     await this.presence.stop();

@@ -27,7 +27,7 @@ const HELP = `
 A worker computes parts of whatever "meta-train --cluster" runs there are: iterations of single families of problems. Start as many as there
 are cores, on any number of machines; they join and leave at will. One that is killed loses nothing: its jobs go to others.
 
-Ctrl-C and SIGTERM end it when the job in hand is done; a second one ends it at once.
+Ctrl-C and SIGTERM end it when the jobs in hand are done; a second one ends it at once.
 
 Workers and coordinator need the same version of this package and, for the same bits, the same instruction set ("learned-optimizer info" says
 which; the environment variable LEARNED_OPTIMIZER_ISA chooses one). A worker of another version gets no jobs, and says so.

@@ -119,8 +119,8 @@ export class ClusterParts implements MetaParts {
       known.users++;
       return known.sent;
     }
-    const sent = this.dispatcher.blobs.put(version);
-    sent.catch(() => undefined);
+    // Whoever does not find it has it put there again.
+    const sent = this.dispatcher.blobs.put(version).catch((error: Error) => this.say(error.message));
     this.versions.set(sha256, { users: 1, sent });
     return sent;
   }
@@ -198,20 +198,32 @@ export class ClusterParts implements MetaParts {
     if (version.ref && (await blobs.has(version.ref))) return;
     if (version.ref && version.bytes) await blobs.put({ ref: version.ref, bytes: version.bytes });
     else {
-      const made = version.made!;
-      const { state } = await this.submit('state', made, version.home);
-      // Only the way there.
-      if (made.before) this.forget(made.before);
-      const { ref } = made.metaParameters;
-      if (!this.versions.has(ref.sha256)) blobs.drop([ref]);
-      if (version.ref && state!.sha256 !== version.ref.sha256) {
+      const ref = await this.recompute(version, version.made!);
+      if (version.ref && ref.sha256 !== version.ref.sha256) {
         throw new JobDropped(
-          `job ${partId(made.job)} gave another state the second time: the workers do not compute the same bits; they need the same version, instruction set and Node`,
+          `job ${partId(version.made!.job)} gave another state the second time: the workers do not compute the same bits; they need the same version, instruction set and Node`,
         );
       }
-      version.ref = state;
+      version.ref = ref;
     }
     version.isStored = true;
+  }
+
+  /** Has a state put into Redis by the worker that has it, or by whoever does the job that it came from again. */
+  private async recompute({ home }: StateVersion, made: NonNullable<StateVersion['made']>): Promise<BlobRef> {
+    const { metaParameters, before } = made;
+    // Other families may go back as far.
+    await this.broadcast(metaParameters);
+    try {
+      // Whoever does it needs the state before.
+      if (before && !(home !== undefined && this.dispatcher.workers.has(home))) await this.restore(before);
+      const { state } = await this.submit('state', made, home);
+      // It was only the way there.
+      if (before) this.forget(before);
+      return state!;
+    } finally {
+      this.release(metaParameters);
+    }
   }
 
   /** Deletes a state from Redis that nobody goes on from. */

@@ -6,6 +6,7 @@ import { Dispatcher } from './dispatcher';
 import type { DispatchCounts } from './dispatcher';
 import { describeEngine, localEngine, queueNameOf } from './engine';
 import type { Engine } from './engine';
+import { within } from './patience';
 import { membersOf, Presence } from './presence';
 import type { Member } from './presence';
 import { DEFAULT_NAME, RedisAccess } from './redis';
@@ -14,6 +15,8 @@ import type { Say } from './redis';
 /** Seconds without a worker, or without a result, after which the coordinator says so, and between two such words. */
 const PATIENCE_SECONDS = 15;
 const REPEAT_SECONDS = 120;
+/** How long taking leave may take, in milliseconds: a connection may be lost at any time. */
+const CLOSE_PATIENCE = 6000;
 
 export interface CoordinatorOptions {
   readonly address: ClusterAddress;
@@ -75,6 +78,8 @@ export class Coordinator {
     );
     await presence.start();
     const look = async (): Promise<void> => {
+      // Without a connection it would wait, and all looks would be taken at once when it is back.
+      if (redis.status !== 'ready') return;
       coordinator.members = await membersOf(redis, access);
       dispatcher.setWorkers(coordinator.fitting.map(({ id }) => id));
       coordinator.complain();
@@ -127,8 +132,7 @@ export class Coordinator {
 
   async close(): Promise<void> {
     clearInterval(this.timer);
-    await this.presence.stop();
-    await this.dispatcher.close();
+    await within(CLOSE_PATIENCE, Promise.all([this.presence.stop(), this.dispatcher.close()]));
     this.access.close();
   }
 }

@@ -4,19 +4,20 @@ import type { TruncationResult } from '../meta/estimator';
 import { BlobStore } from './blobs';
 import { checkBundleReply } from './bundleReply';
 import type { BundleReply, OrderOutcome } from './bundleReply';
-import { homeQueueOf } from './engine';
-import { ATTEMPTS, deleteQueue, JobQueue } from './jobQueue';
-import type { QueueListener } from './jobQueue';
+import { ATTEMPTS } from './jobQueue';
+import type { JobQueue } from './jobQueue';
 import { bundleId, MOST_ORDERS, orderId, partId } from './partJob';
 import type { Bundle, PartOrder } from './partJob';
 import { decodeParts, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
-import { isMemberId } from './presence';
 import type { RedisAccess } from './redis';
+import { WorkerQueues } from './workerQueues';
 
-/** How often a job is put into the queue again, because what came of it was refused, or lost with Redis. */
-const MOST_REPAIRS = 20;
+/** How often what came of an order may be refused, and how often it may be lost with Redis, or what it needs. */
 const MOST_REFUSALS = 3;
+const MOST_LOSSES = 20;
+/** How often a job is seen to wait for a worker that has none in hand before that worker counts as one that takes none. */
+const MOST_IDLE_LOOKS = 12;
 /** Between two tries to put it there, where Redis takes nothing, in milliseconds. */
 const REPAIR_PAUSE = 5000;
 
@@ -79,8 +80,8 @@ interface Outstanding extends Omit<PartRequest, 'home'> {
   readonly reject: (error: Error) => void;
   /** Whether its home has tried it, 1, or not, 0. */
   tried: number;
-  repairs: number;
   refusals: number;
+  losses: number;
 }
 
 /** Orders that are in a queue as one job. */
@@ -90,6 +91,14 @@ interface Sent {
   readonly members: readonly Outstanding[];
   /** What is being done about it; one thing at a time. */
   handling: Promise<void>;
+  /** Whether somebody looks at it already. */
+  isLookedAt: boolean;
+  /** How often it waited for a worker that had nothing in hand, in a row. */
+  idleLooks: number;
+}
+
+function bundleOf(members: readonly Outstanding[]): Bundle {
+  return { orders: members.map(({ order }) => order()) };
 }
 
 /** Divides orders for one worker into jobs, in their order. */
@@ -120,19 +129,28 @@ export class Dispatcher {
   readonly blobs: BlobStore;
   /** By the ids of jobs. An order that is being repaired is in none. */
   private readonly sent = new Map<string, Sent>();
-  private readonly queues = new Map<string, Promise<JobQueue>>();
+  private readonly queues: WorkerQueues;
   private waiting: Outstanding[] = [];
-  private present = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
   private constructor(
     private readonly access: RedisAccess,
     private readonly redis: Redis,
-    private readonly queueName: string,
-    private readonly priority: number | undefined,
+    queueName: string,
+    priority: number | undefined,
   ) {
     this.blobs = new BlobStore(redis, access);
+    const here = (queue: JobQueue, job: Sent): boolean => queue.name === this.queues.nameOf(job.home);
+    const listener = {
+      completed: (_: JobQueue, id: string, reply: unknown) => this.handle(id, (job) => this.accept(job, reply)),
+      // The word may be of one that had the same id before.
+      failed: (queue: JobQueue, id: string) =>
+        this.handle(id, (job) => (here(queue, job) ? this.look(job) : undefined)),
+      duplicated: (queue: JobQueue, id: string) =>
+        this.handle(id, (job) => (here(queue, job) ? this.meet(job) : undefined)),
+    };
+    this.queues = new WorkerQueues(access, redis, queueName, listener, priority);
   }
 
   /**
@@ -145,7 +163,7 @@ export class Dispatcher {
     { pollSeconds = 5, priority }: { pollSeconds?: number; priority?: number },
   ): Promise<Dispatcher> {
     const dispatcher = new Dispatcher(access, access.connect(), queueName, priority);
-    await dispatcher.queueOf(undefined);
+    await dispatcher.queues.of(undefined);
     dispatcher.timer = setInterval(() => dispatcher.poll(), 1000 * pollSeconds);
     return dispatcher;
   }
@@ -157,62 +175,29 @@ export class Dispatcher {
 
   /** Workers that are there, by their ids. */
   get workers(): ReadonlySet<string> {
-    return this.present;
+    return this.queues.workers;
   }
 
   /** To be told, again and again, which workers are there. The jobs of one that has gone are for all others. */
   setWorkers(ids: Iterable<string>): void {
-    this.present = new Set(ids);
+    this.queues.setWorkers(ids);
+    this.evict();
+    this.queues.closeUnneeded([...this.sent.values()].map(({ home }) => home));
+  }
+
+  /** Deletes what workers left that went while no coordinator was there. */
+  sweep(): Promise<void> {
+    return this.queues.sweep();
+  }
+
+  /** Takes back the jobs of workers that have gone. */
+  private evict(): void {
     for (const { id, home } of this.sent.values()) {
-      if (home === undefined || this.present.has(home)) continue;
+      if (home === undefined || this.workers.has(home)) continue;
       this.handle(id, async (gone) => {
-        if (this.present.has(home)) return;
-        await this.takeBack(gone, (o) => this.repair(o, 'its worker has gone'));
+        if (!this.workers.has(home)) await this.takeBack(gone, (o) => this.repair(o));
       });
     }
-    const homes = [...this.present, ...[...this.sent.values()].map(({ home }) => home), undefined];
-    const needed = new Set(homes.map((home) => this.nameOf(home)));
-    for (const name of this.queues.keys()) if (!needed.has(name)) void this.forget(name);
-  }
-
-  /** Deletes the queues of workers that went while no coordinator was there. */
-  async sweep(): Promise<void> {
-    const [before, after] = [`${this.access.key(homeQueueOf(this.queueName, ''))}`, ':meta'];
-    for await (const keys of this.redis.scanStream({ match: `${before}*${after}`, count: 1000 })) {
-      for (const key of keys as string[]) {
-        const id = key.slice(before.length, -after.length);
-        if (this.present.has(id) || !isMemberId(id)) continue;
-        await deleteQueue(this.access, this.redis, homeQueueOf(this.queueName, id)).catch(() => undefined);
-      }
-    }
-  }
-
-  /** Deletes the queue of a worker that has gone. */
-  private async forget(name: string): Promise<void> {
-    const queue = this.queues.get(name)!;
-    this.queues.delete(name);
-    await queue.then((opened) => opened.close()).catch(() => undefined);
-    await deleteQueue(this.access, this.redis, name).catch(() => undefined);
-  }
-
-  private nameOf(home: string | undefined): string {
-    return home === undefined ? this.queueName : homeQueueOf(this.queueName, home);
-  }
-
-  private queueOf(home: string | undefined): Promise<JobQueue> {
-    const name = this.nameOf(home);
-    const known = this.queues.get(name);
-    if (known) return known;
-    const here = (queue: JobQueue, job: Sent): boolean => queue.name === this.nameOf(job.home);
-    const listener: QueueListener = {
-      completed: (_, id, reply) => this.handle(id, (job) => this.accept(job, reply)),
-      failed: (queue, id, why) => this.handle(id, (job) => (here(queue, job) ? this.failed(job, why) : undefined)),
-      duplicated: (queue, id) => this.handle(id, (job) => (here(queue, job) ? this.meet(job) : undefined)),
-    };
-    const opened = JobQueue.open(this.access, this.redis, name, listener, this.priority);
-    this.queues.set(name, opened);
-    opened.catch(() => this.queues.delete(name));
-    return opened;
   }
 
   /**
@@ -222,9 +207,9 @@ export class Dispatcher {
   submit(request: PartRequest): Promise<Answer> {
     const order = request.order();
     const id = orderId(order);
-    const home = request.home !== undefined && this.present.has(request.home) ? request.home : undefined;
+    const home = request.home !== undefined && this.workers.has(request.home) ? request.home : undefined;
     return new Promise((resolve, reject) => {
-      const o: Outstanding = { ...request, ...{ id, home, resolve, reject, tried: 0, repairs: 0, refusals: 0 } };
+      const o: Outstanding = { ...request, ...{ id, home, resolve, reject, tried: 0, refusals: 0, losses: 0 } };
       this.counts[order.want === 'part' ? 'jobs' : 'states']++;
       if (this.waiting.push(o) === 1) setImmediate(() => void this.flush());
     });
@@ -248,24 +233,24 @@ export class Dispatcher {
     try {
       await this.add(home, pack(orders));
     } catch (error) {
-      const message = this.access.address.redact((error as Error).message);
-      for (const { reject } of orders) reject(new Error(`cluster: putting jobs into the queue failed: ${message}`));
+      this.access.onError(error as Error);
+      await Promise.all(orders.map((o) => this.repair(o)));
     }
   }
 
   private async add(home: string | undefined, bundles: readonly (readonly Outstanding[])[]): Promise<void> {
-    const queue = await this.queueOf(home);
+    const queue = await this.queues.of(home);
     const jobs = bundles.map((members) => ({ id: bundleId(members.map(({ id }) => id)), home, members }));
     const added = queue.add(
       jobs.map(({ id, members }) => ({
-        ...{ id, data: { orders: members.map(({ order }) => order()) } satisfies Bundle },
+        ...{ id, data: bundleOf(members) },
         // A home has one try: where it fails, another worker may not.
         attempts: home === undefined ? Math.max(1, ATTEMPTS - members[0].tried) : 1,
       })),
     );
     // Whatever is to be done about it waits until it is there.
     const handling = added.catch(() => undefined);
-    for (const job of jobs) this.sent.set(job.id, { ...job, handling });
+    for (const job of jobs) this.sent.set(job.id, { ...job, handling, isLookedAt: false, idleLooks: 0 });
     try {
       await added;
     } catch (error) {
@@ -289,26 +274,56 @@ export class Dispatcher {
   }
 
   private poll(): void {
-    for (const id of this.sent.keys()) this.handle(id, (job) => this.look(job));
+    // What is sent without a connection would come all at once when it is back.
+    if (this.redis.status !== 'ready') return;
+    for (const job of this.sent.values()) {
+      if (job.isLookedAt) continue;
+      job.isLookedAt = true;
+      this.handle(job.id, async () => {
+        try {
+          await this.look(job);
+        } finally {
+          job.isLookedAt = false;
+        }
+      });
+    }
   }
 
   /** A job was there already when it was put into the queue. One that failed in an earlier run is to be tried again. */
   private async meet(job: Sent): Promise<void> {
-    const outcome = await (await this.queueOf(job.home)).look(job.id);
-    return outcome.is === 'failed' ? this.takeBack(job, (o) => this.repair(o, 'it had failed before')) : this.look(job);
+    const outcome = await (await this.queues.of(job.home)).look(job.id);
+    return outcome.is === 'failed' ? this.takeBack(job, (o) => this.repair(o)) : this.look(job);
   }
 
-  /** Looks how a job is, without having been told. */
+  /** Looks how a job is. */
   private async look(job: Sent): Promise<void> {
-    const outcome = await (await this.queueOf(job.home)).look(job.id);
+    const queue = await this.queues.of(job.home);
+    const outcome = await queue.look(job.id);
+    if (outcome.is !== 'waiting') job.idleLooks = 0;
     switch (outcome.is) {
       case 'lost':
-        return this.takeBack(job, (o) => this.repair(o, 'the queue has lost it'));
+        return this.takeBack(job, (o) => this.lost(o, 'the queue has lost it'));
       case 'completed':
         return this.accept(job, outcome.reply);
       case 'failed':
         return this.failed(job, outcome.reason);
+      case 'waiting':
+        return this.seeWaiting(job, queue);
+      case 'damaged':
+        this.counts.refused++;
+        return queue.mend({ id: job.id, data: bundleOf(job.members) });
     }
+  }
+
+  /** A job waits: its worker may take no jobs at all. */
+  private async seeWaiting(job: Sent, queue: JobQueue): Promise<void> {
+    const { home } = job;
+    if (home === undefined) return;
+    job.idleLooks = (await queue.isInUse()) ? 0 : job.idleLooks + 1;
+    if (job.idleLooks < MOST_IDLE_LOOKS || !this.workers.has(home)) return;
+    this.access.say(`worker ${home} says that it is there, but takes no jobs: others get them`);
+    this.queues.giveUp(home);
+    this.evict();
   }
 
   /** Takes what came of a job. */
@@ -325,12 +340,11 @@ export class Dispatcher {
       if (error instanceof PayloadError) {
         return this.takeBack(job, (o) => this.refused(o, `its result was refused (${error.code}: ${message})`));
       }
-      if (error instanceof ResultLost) return this.takeBack(job, (o) => this.repair(o, message));
+      if (error instanceof ResultLost) return this.takeBack(job, (o) => this.lost(o, message));
       throw error;
     }
     this.sent.delete(job.id);
-    // Perhaps before it has said so itself.
-    this.present.add(reply.worker);
+    this.queues.heardOf(reply.worker);
     const removed = this.remove(job);
     // What is put into the queue again may have the same id.
     if (reply.outcomes.some((outcome) => !('seconds' in outcome))) await removed;
@@ -356,7 +370,7 @@ export class Dispatcher {
     worker: string,
     results: TruncationResult[],
   ): Promise<void> | undefined {
-    if ('missing' in outcome) return this.repair(o, 'a worker did not find its payloads');
+    if ('missing' in outcome) return this.lost(o, 'a worker did not find its payloads');
     if ('failed' in outcome) return this.elsewhere(o, outcome.failed);
     const { want, publish } = o.order();
     const { seconds, state } = outcome;
@@ -380,14 +394,19 @@ export class Dispatcher {
     if (o.home === undefined) return this.drop(o, reason);
     o.home = undefined;
     o.tried++;
-    return this.repair(o, reason);
+    return this.repair(o);
   }
 
   private refused(o: Outstanding, reason: string): Promise<void> {
     this.counts.refused++;
     // Another worker may do better.
     o.home = undefined;
-    return ++o.refusals < MOST_REFUSALS ? this.repair(o, reason) : this.drop(o, reason);
+    return ++o.refusals < MOST_REFUSALS ? this.repair(o) : this.drop(o, reason);
+  }
+
+  /** What came of it is not there any more, or what it needs. */
+  private lost(o: Outstanding, reason: string): Promise<void> {
+    return ++o.losses < MOST_LOSSES ? this.repair(o) : this.drop(o, `${reason}, ${MOST_LOSSES} times`);
   }
 
   /**
@@ -401,28 +420,28 @@ export class Dispatcher {
   }
 
   private async remove({ id, home }: Sent): Promise<void> {
-    await this.queueOf(home)
+    await this.queues
+      .of(home)
       .then((queue) => queue.remove(id))
       .catch(() => undefined);
   }
 
-  /** Puts an order into the queue again, with everything that it needs. */
-  private async repair(o: Outstanding, reason: string): Promise<void> {
-    if (++o.repairs > MOST_REPAIRS)
-      return this.drop(o, `put into the queue ${o.repairs} times; the last time ${reason}`);
+  /** Puts an order into the queue again, with everything that it needs, as soon as Redis takes it. */
+  private async repair(o: Outstanding): Promise<void> {
     this.counts.repaired++;
-    try {
-      await o.restore();
-      if (o.home !== undefined && !this.present.has(o.home)) o.home = undefined;
-      // An active job stays, with what it said of payloads then; its worker's answer is taken like any other.
-      await (await this.queueOf(o.home)).remove(o.id);
-      await this.add(o.home, [[o]]);
-    } catch (error) {
-      if (error instanceof JobDropped) return this.drop(o, `its state is lost, and ${error.message}`);
-      if (this.closed) return;
-      this.access.onError(error as Error);
-      await sleep(REPAIR_PAUSE);
-      if (!this.closed) await this.repair(o, (error as Error).message);
+    while (!this.closed) {
+      try {
+        await o.restore();
+        if (o.home !== undefined && !this.workers.has(o.home)) o.home = undefined;
+        // An active job stays, with what it said of payloads then; its worker's answer is taken like any other.
+        await (await this.queues.of(o.home)).remove(o.id);
+        return await this.add(o.home, [[o]]);
+      } catch (error) {
+        if (error instanceof JobDropped) return this.drop(o, `its state is lost, and ${error.message}`);
+        if (this.closed) return;
+        this.access.onError(error as Error);
+        await sleep(REPAIR_PAUSE);
+      }
     }
   }
 
@@ -442,6 +461,6 @@ export class Dispatcher {
     if (this.redis.status === 'ready') {
       await Promise.all(left.map((job) => this.remove(job)));
     }
-    await Promise.allSettled([...this.queues.values()].map(async (queue) => (await queue).close()));
+    await this.queues.close();
   }
 }

@@ -1,10 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job, JobsOptions, Queue, QueueEvents } from 'bullmq';
+import type { JobsOptions, Queue, QueueEvents, QueueEventsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { within } from './patience';
 import type { RedisAccess } from './redis';
 
-/** How long closing a queue may take, in milliseconds. */
+/** How long closing a queue may take, in milliseconds; without a connection BullMQ may wait for ever. */
 const CLOSE_PATIENCE = 3000;
+/** Before events are read again after one that could not be, in milliseconds. */
+const EVENTS_PAUSE = 1000;
 /** How often a job is tried by workers before it counts as failed; the pause between two tries, in milliseconds. */
 export const ATTEMPTS = 3;
 const BACKOFF = 500;
@@ -15,14 +17,15 @@ const KEEP_FAILED = { age: 7 * 24 * 3600, count: 1000 };
 /** What a queue tells of its jobs. */
 export interface QueueListener {
   completed(queue: JobQueue, id: string, reply: unknown): void;
-  failed(queue: JobQueue, id: string, reason: string): void;
+  failed(queue: JobQueue, id: string): void;
   /** A job that was added is there already, perhaps done: put there by this coordinator before it was killed. */
   duplicated(queue: JobQueue, id: string): void;
 }
 
 /** How a job is, without having been told. */
 export type JobOutcome =
-  | { readonly is: 'lost' | 'open' }
+  /** Waiting: nobody has begun it. Damaged: what it says cannot be read by anybody. */
+  | { readonly is: 'lost' | 'active' | 'waiting' | 'damaged' }
   | { readonly is: 'completed'; readonly reply: unknown }
   | { readonly is: 'failed'; readonly reason: string };
 
@@ -36,11 +39,14 @@ export interface NewJob {
 export class JobQueue {
   private constructor(
     readonly name: string,
+    private readonly redis: Redis,
     private readonly queue: Queue,
     private readonly events: QueueEvents,
     private readonly eventsConnection: Redis,
     private readonly priority: number | undefined,
   ) {}
+
+  private isClosed = false;
 
   /** @param priority of the jobs among those of other coordinators: 1 comes first; undefined: before all with one */
   static async open(
@@ -55,15 +61,33 @@ export class JobQueue {
     await queue.waitUntilReady();
     // From the event after the last one, whenever reading begins.
     const [last] = await redis.xrevrange(access.key(name, 'events'), '+', '-', 'COUNT', 1);
+    const options = { connection: redis, prefix: access.name, lastEventId: last?.[0] ?? '0-0', autorun: false };
     // It has a connection of its own, like this one.
-    const events = new QueueEvents(name, { connection: redis, prefix: access.name, lastEventId: last?.[0] ?? '0-0' });
-    const self = new JobQueue(name, queue, events, (await events.backend.client) as unknown as Redis, priority);
+    const events = new QueueEvents(name, options);
+    const eventsConnection = (await events.backend.client) as unknown as Redis;
+    const self = new JobQueue(name, redis, queue, events, eventsConnection, priority);
     queue.on('error', (error) => access.onError(error));
     events.on('error', (error) => access.onError(error));
     events.on('completed', ({ jobId, returnvalue }) => listener.completed(self, jobId, returnvalue as unknown));
-    events.on('failed', ({ jobId, failedReason }) => listener.failed(self, jobId, failedReason));
+    events.on('failed', ({ jobId }) => listener.failed(self, jobId));
     events.on('duplicated', ({ jobId }) => listener.duplicated(self, jobId));
+    self.read(access);
     return self;
+  }
+
+  /** Reads events. One that cannot be read ends that; those that come after the pause are read again. */
+  private read(access: RedisAccess): void {
+    this.events.run().catch((error: Error) => {
+      if (this.isClosed) return;
+      access.onError(error);
+      (this.events.opts as QueueEventsOptions).lastEventId = '$';
+      setTimeout(() => this.isClosed || this.read(access), EVENTS_PAUSE).unref();
+    });
+  }
+
+  /** Lets workers take jobs again after a pause. */
+  async resume(): Promise<void> {
+    await this.queue.resume();
   }
 
   /** Puts jobs into the queue, in their order. */
@@ -92,22 +116,43 @@ export class JobQueue {
     // The state first: a job that was read before it ended has no result yet.
     const state = await this.queue.getJobState(id);
     if (state === 'unknown') return { is: 'lost' };
-    if (state !== 'completed' && state !== 'failed') return { is: 'open' };
-    const job = (await this.queue.getJob(id)) as Job<unknown, unknown> | undefined;
-    if (!job) return { is: 'lost' };
-    return state === 'completed'
-      ? { is: 'completed', reply: job.returnvalue }
-      : { is: 'failed', reason: job.failedReason };
+    // Not by BullMQ, which reads all fields or none: anybody may have written there.
+    const [data, reply, reason] = await this.redis.hmget(
+      this.queue.toKey(id),
+      ...['data', 'returnvalue', 'failedReason'],
+    );
+    if (data === null) return { is: 'lost' };
+    if (state === 'completed') return { is: 'completed', reply: parsed(reply) };
+    if (state === 'failed') return { is: 'failed', reason: reason ?? 'no reason given' };
+    if (parsed(data) === undefined) return { is: 'damaged' };
+    return { is: state === 'active' ? 'active' : 'waiting' };
+  }
+
+  /** Says again what a job is. */
+  async mend({ id, data }: Pick<NewJob, 'id' | 'data'>): Promise<void> {
+    await this.redis.hset(this.queue.toKey(id), 'data', JSON.stringify(data));
+  }
+
+  /** Whether somebody is at one of its jobs. */
+  async isInUse(): Promise<boolean> {
+    return (await this.queue.getActiveCount()) > 0;
   }
 
   async close(): Promise<void> {
-    // Without a connection BullMQ may wait for ever, or leave one behind that tries again for ever.
-    const patience = new AbortController();
-    const closed = Promise.allSettled([this.events.close(), this.queue.close()]);
-    await Promise.race([closed, sleep(CLOSE_PATIENCE, undefined, { signal: patience.signal }).catch(() => undefined)]);
-    patience.abort();
+    this.isClosed = true;
+    await within(CLOSE_PATIENCE, Promise.allSettled([this.events.close(), this.queue.close()]));
+    // BullMQ may leave a connection behind that tries again for ever.
     this.eventsConnection.on('error', () => undefined);
     this.eventsConnection.disconnect();
+  }
+}
+
+/** What a JSON text says; undefined for anything else. */
+function parsed(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? '') as unknown;
+  } catch {
+    return undefined;
   }
 }
 

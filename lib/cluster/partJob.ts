@@ -125,6 +125,17 @@ function checkedOrder(value: PartOrder): IdentifiedOrder {
   return { ...rest, part: partId(job), job: { ...job, estimator, shared: { ...job.shared, architecture } } };
 }
 
+/** A bundle's orders are fulfilled from states that are there before the first of them: of a phase, and a family each. */
+function checkTogether(orders: readonly IdentifiedOrder[]): void {
+  const phases = new Set(orders.map(({ job }) => JSON.stringify(job.shared)));
+  if (phases.size > 1) throw new RangeError(`orders: expected those of one phase, got ${phases.size} phases`);
+  const families = new Set<number>();
+  for (const { job } of orders) {
+    if (families.has(job.family)) throw new RangeError(`orders: expected each family once, got ${job.family} twice`);
+    families.add(job.family);
+  }
+}
+
 /**
  * Checks a bundle that came from the queue: every field, and that there are no others.
  * @param id under which it came
@@ -147,6 +158,7 @@ export function checkBundle(value: unknown, id: string | undefined, engine: Engi
   try {
     bundle('', value);
     const checked = (value as Bundle).orders.map(checkedOrder);
+    checkTogether(checked);
     const wanted = bundleId((value as Bundle).orders.map(orderId));
     if (id !== wanted) throw new PayloadError('WRONG_HASH', `job: expected the id ${wanted}, got ${id}`);
     return checked;

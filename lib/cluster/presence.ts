@@ -40,6 +40,7 @@ export interface Member {
 export class Presence {
   readonly id = randomBytes(6).toString('hex');
   private timer: NodeJS.Timeout | undefined;
+  private isSaying = false;
 
   constructor(
     private readonly redis: Redis,
@@ -50,7 +51,7 @@ export class Presence {
   ) {}
 
   private get key(): string {
-    return this.access.key('member', this.id);
+    return memberKey(this.access, this.id);
   }
 
   async start(): Promise<void> {
@@ -59,9 +60,13 @@ export class Presence {
   }
 
   private async say(): Promise<void> {
+    // While there is no connection the first sign waits; more would be sent all at once.
+    if (this.isSaying) return;
+    this.isSaying = true;
     const member: Member = { id: this.id, host: hostname(), process: process.pid, ...this.describe() };
     const milliseconds = Math.ceil(1000 * this.believedSeconds);
     await this.redis.set(this.key, JSON.stringify(member), 'PX', milliseconds).catch(() => undefined);
+    this.isSaying = false;
   }
 
   async stop(): Promise<void> {
@@ -69,6 +74,15 @@ export class Presence {
     // Without a connection the sign expires by itself.
     if (this.redis.status === 'ready') await this.redis.unlink(this.key).catch(() => undefined);
   }
+}
+
+function memberKey(access: RedisAccess, id: string): string {
+  return access.key('member', id);
+}
+
+/** Whether a process has shown itself lately. */
+export async function isMember(redis: Redis, access: RedisAccess, id: string): Promise<boolean> {
+  return (await redis.exists(memberKey(access, id))) === 1;
 }
 
 function readMember(text: string): Member | undefined {

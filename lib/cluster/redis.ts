@@ -10,6 +10,9 @@ const CONNECT_SECONDS = 10;
 /** A connection from which no reply has come for so long counts as lost; blocking commands wait for ten seconds at most. */
 const SILENCE_SECONDS = 30;
 
+/** The same error is said again after so many milliseconds at the earliest. */
+const REPEAT_AFTER = 60_000;
+
 type BullMq = typeof import('bullmq');
 
 export type Say = (text: string) => void;
@@ -19,6 +22,7 @@ export class RedisAccess {
   private readonly connections: Redis[] = [];
   private lost = false;
   private closing = false;
+  private readonly saidAt = new Map<string, number>();
 
   private constructor(
     readonly address: ClusterAddress,
@@ -26,7 +30,8 @@ export class RedisAccess {
     readonly name: string,
     readonly bullmq: BullMq,
     private readonly IoRedis: typeof Redis,
-    private readonly say: Say,
+    /** Says something to people, without secrets. */
+    readonly say: Say,
     private readonly silenceSeconds: number,
   ) {}
 
@@ -107,7 +112,12 @@ export class RedisAccess {
   /** Says what BullMQ reports; the loss of a connection is said once, by the above. */
   onError(error: Error): void {
     if (this.closing || /closed|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|socket timeout/i.test(error.message)) return;
-    this.say(error.message);
+    const { message } = error;
+    const now = performance.now();
+    if (now - (this.saidAt.get(message) ?? -Infinity) < REPEAT_AFTER) return;
+    if (this.saidAt.size > 100) this.saidAt.clear();
+    this.saidAt.set(message, now);
+    this.say(message);
   }
 
   key(...parts: readonly string[]): string {

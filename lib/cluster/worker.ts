@@ -11,6 +11,7 @@ import { describeEngine, homeQueueOf, localEngine, queueNameOf, sameEngine } fro
 import type { Engine } from './engine';
 import { checkBundle, stateName } from './partJob';
 import type { Bundle, IdentifiedOrder, PartPhase } from './partJob';
+import { within } from './patience';
 import { decodeMetaParameters, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import { membersOf, Presence } from './presence';
@@ -27,6 +28,8 @@ const MOST_VERSIONS = 4;
 const MOST_STALLS = 5;
 /** Jobs for this worker alone that it holds: one in hand, one whose payloads are fetched meanwhile. */
 const JOBS_AHEAD = 2;
+/** How long taking leave waits for a connection that is lost, in milliseconds. */
+const LEAVE_PATIENCE = 5000;
 
 export interface ClusterWorkerOptions {
   readonly address: ClusterAddress;
@@ -285,12 +288,21 @@ export class ClusterWorker {
    * @param force leaves them to another worker
    */
   async close(force = false): Promise<void> {
-    await this.presence.stop();
-    // Without a connection nothing can be handed over.
-    const isLost = this.redis.status !== 'ready';
-    await Promise.all(this.consumers.map((consumer) => consumer.close(force || isLost)));
-    if (!isLost) await deleteQueue(this.access, this.redis, this.ownQueue).catch(() => undefined);
+    await within(LEAVE_PATIENCE, this.presence.stop());
+    await this.closeConsumers(force);
+    await within(LEAVE_PATIENCE, deleteQueue(this.access, this.redis, this.ownQueue));
     await this.computer.close();
     this.access.close();
+  }
+
+  /** Without a connection nothing can be handed over: others do it then. */
+  private async closeConsumers(force: boolean): Promise<void> {
+    const isLost = (): boolean => this.redis.status !== 'ready';
+    const closing = Promise.all(this.consumers.map((consumer) => consumer.close(force || isLost())));
+    let isOver = false;
+    void closing.finally(() => (isOver = true)).catch(() => undefined);
+    for (let lost = 0; !isOver && lost < LEAVE_PATIENCE / 1000; lost = isLost() ? lost + 1 : 0) {
+      await within(1000, closing);
+    }
   }
 }

@@ -149,6 +149,20 @@ describe('a job', () => {
     ['DAMAGED', withJob({ shared: { ...job.shared, problems: '/etc/passwd' } }), /shared.problems: expected a SHA-256/],
     ['DAMAGED', withJob({ shared: { ...job.shared, kind: 'bptt' } }), /estimator.kind: expected 'bptt', got 'pes'/],
     ['DAMAGED', withJob({ estimator: { ...estimator, sigma: 0 } }), /estimator.sigma: expected a number above 0/],
+    ['DAMAGED', { orders: [sent.orders[0], sent.orders[0]] }, /job: orders: expected each family once, got \d+ twice/],
+    [
+      'DAMAGED',
+      {
+        orders: [
+          sent.orders[0],
+          {
+            ...sent.orders[1],
+            job: { ...sent.orders[1].job, shared: { ...sent.orders[1].job.shared, seed: 99 } },
+          },
+        ],
+      },
+      /job: orders: expected those of one phase, got 2 phases/,
+    ],
     ['WRONG_HASH', withJob({ iteration: 6 }), /job: expected the id/],
     ['WRONG_HASH', { orders: [sent.orders[1], sent.orders[0]] }, /job: expected the id/],
   ])('is refused with %s', (expected, value, message) => {

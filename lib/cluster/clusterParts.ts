@@ -3,11 +3,12 @@ import { corpusEntries } from '../meta/corpus';
 import type { DroppedPart, MetaParts, PartsOptions, PartsResult } from '../meta/parts';
 import type { FamilyResult, FamilyState } from '../meta/shard';
 import { byCost, familyCosts } from '../meta/workers';
-import { JobDropped } from './dispatcher';
-import type { Answer, Dispatcher } from './dispatcher';
+import type { Dispatcher } from './dispatcher';
 import { PROTOCOL } from './engine';
 import type { Engine } from './engine';
 import { Homes } from './homes';
+import { JobDropped } from './orders';
+import type { Answer } from './orders';
 import { partId, stateName } from './partJob';
 import type { PartJob, PartOrder, PartPhase } from './partJob';
 import { blobOf, decodeState, encodeMetaParameters, encodeState, PayloadError } from './payloads';
@@ -146,12 +147,14 @@ export class ClusterParts implements MetaParts {
     };
     const made = { job, metaParameters, length, before };
     const home = this.homes.of(index);
-    const publish = (before?.parts ?? 0) + 1 >= FETCH_PARTS || (before?.seconds ?? 0) >= this.fetchSeconds;
+    const isShort = this.homes.isFloating(index);
+    const isDue = (before?.parts ?? 0) + 1 >= FETCH_PARTS || (before?.seconds ?? 0) >= this.fetchSeconds;
     try {
       // A worker to which the family moves has not got its state.
-      if (before && before.home !== home) await this.restore(before);
+      if (before && before.home !== home && !before.isStored) await this.restore(before);
       const { result, state, worker, seconds } = await this.submit('part', made, home, {
-        publish,
+        publish: isDue || isShort,
+        floats: isShort && (before === undefined || before.isStored),
         seconds: this.homes.expected(index),
       });
       this.homes.done(index, worker, seconds);
@@ -166,7 +169,7 @@ export class ClusterParts implements MetaParts {
         ...{ parts: (before?.parts ?? 0) + 1, seconds: (before?.seconds ?? 0) + seconds },
       };
       if (before) this.forget(before);
-      if (state) await this.holdIfPossible(family);
+      if (isDue) await this.holdIfPossible(family);
       return { index, name, ...result! };
     } catch (error) {
       if (!(error instanceof JobDropped)) throw error;
@@ -181,7 +184,11 @@ export class ClusterParts implements MetaParts {
     want: PartOrder['want'],
     { job, metaParameters, length, before }: NonNullable<StateVersion['made']>,
     home: string | undefined,
-    { publish, seconds }: { readonly publish?: boolean; readonly seconds?: number } = {},
+    {
+      publish,
+      floats,
+      seconds,
+    }: { readonly publish?: boolean; readonly floats?: boolean; readonly seconds?: number } = {},
   ): Promise<Answer> {
     const restore = async (): Promise<void> => {
       const { blobs } = this.dispatcher;
@@ -189,7 +196,7 @@ export class ClusterParts implements MetaParts {
       if (before) await this.restore(before);
     };
     const order = (): PartOrder => ({ job, want, publish, state: before?.ref });
-    return this.dispatcher.submit({ order, length, home, seconds, restore });
+    return this.dispatcher.submit({ order, length, home, floats, seconds, restore });
   }
 
   /** Sees to it that a state is in Redis, computing it again where nobody has it any more. */

@@ -4,10 +4,12 @@ import type { TruncationResult } from '../meta/estimator';
 import { BlobStore } from './blobs';
 import { checkBundleReply } from './bundleReply';
 import type { BundleReply, OrderOutcome } from './bundleReply';
+import { Dealer } from './dealer';
 import { ATTEMPTS } from './jobQueue';
 import type { JobQueue } from './jobQueue';
-import { bundleId, MOST_ORDERS, orderId, partId } from './partJob';
-import type { Bundle, PartOrder } from './partJob';
+import { bundleOf, JobDropped, pack } from './orders';
+import type { Answer, Outstanding, PartRequest, Sent } from './orders';
+import { bundleId, orderId, partId } from './partJob';
 import { decodeParts, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import type { RedisAccess } from './redis';
@@ -20,39 +22,6 @@ const MOST_LOSSES = 20;
 const MOST_IDLE_LOOKS = 12;
 /** Between two tries to put it there, where Redis takes nothing, in milliseconds. */
 const REPAIR_PAUSE = 5000;
-
-/** Orders for one worker go to it in jobs of about so many seconds of computation, so that what a job costs does not count. */
-const JOB_SECONDS = 0.2;
-
-/** What came of an order. */
-export interface Answer {
-  /** Worker that did it. */
-  readonly worker: string;
-  /** Of computation. */
-  readonly seconds: number;
-  /** If the part was wanted. */
-  readonly result?: TruncationResult;
-  /** If the state was wanted. */
-  readonly state?: BlobRef;
-}
-
-export interface PartRequest {
-  /** What is asked for; called whenever it is put into a queue, for where payloads lie may have changed. The rest stays. */
-  readonly order: () => PartOrder;
-  /** Number of meta-parameters. */
-  readonly length: number;
-  /** Worker that has the state; undefined: any. */
-  readonly home?: string;
-  /** Seconds that it will take, if that is known. */
-  readonly seconds?: number;
-  /** Sees to it that the payloads that the order names are there. */
-  readonly restore: () => Promise<void>;
-}
-
-/** A job that nobody could do. */
-export class JobDropped extends Error {
-  override readonly name = 'JobDropped';
-}
 
 /** A result that Redis has lost. */
 class ResultLost extends Error {}
@@ -73,50 +42,6 @@ export interface DispatchCounts {
   dropped: number;
 }
 
-interface Outstanding extends Omit<PartRequest, 'home'> {
-  readonly id: string;
-  home: string | undefined;
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: Error) => void;
-  /** Whether its home has tried it, 1, or not, 0. */
-  tried: number;
-  refusals: number;
-  losses: number;
-}
-
-/** Orders that are in a queue as one job. */
-interface Sent {
-  readonly id: string;
-  readonly home: string | undefined;
-  readonly members: readonly Outstanding[];
-  /** What is being done about it; one thing at a time. */
-  handling: Promise<void>;
-  /** Whether somebody looks at it already. */
-  isLookedAt: boolean;
-  /** How often it waited for a worker that had nothing in hand, in a row. */
-  idleLooks: number;
-}
-
-function bundleOf(members: readonly Outstanding[]): Bundle {
-  return { orders: members.map(({ order }) => order()) };
-}
-
-/** Divides orders for one worker into jobs, in their order. */
-function pack(orders: readonly Outstanding[]): Outstanding[][] {
-  const bundles: Outstanding[][] = [];
-  let seconds = Infinity;
-  for (const order of orders) {
-    const alone = order.home === undefined || order.seconds === undefined;
-    if (alone || seconds >= JOB_SECONDS || bundles.at(-1)!.length === MOST_ORDERS) {
-      bundles.push([]);
-      seconds = 0;
-    }
-    bundles.at(-1)!.push(order);
-    seconds += alone ? Infinity : order.seconds!;
-  }
-  return bundles;
-}
-
 /**
  * Gets jobs done by whatever workers there are, those with a home by that worker as long as it is there. Whoever does a job,
  * and however often, its result is taken once. Redis may lose anything at any time: whoever submits a job can restore what it
@@ -131,6 +56,10 @@ export class Dispatcher {
   private readonly sent = new Map<string, Sent>();
   private readonly queues: WorkerQueues;
   private waiting: Outstanding[] = [];
+  private readonly dealer = new Dealer<Outstanding>((worker, o) => {
+    o.home = worker;
+    void this.send(worker, [o]);
+  });
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -168,9 +97,9 @@ export class Dispatcher {
     return dispatcher;
   }
 
-  /** Orders that are in a queue. */
+  /** Orders that are in a queue, or wait for a worker that is free. */
   get open(): number {
-    return [...this.sent.values()].reduce((sum, { members }) => sum + members.length, 0);
+    return [...this.sent.values()].reduce((sum, { members }) => sum + members.length, this.dealer.size);
   }
 
   /** Workers that are there, by their ids. */
@@ -182,6 +111,7 @@ export class Dispatcher {
   setWorkers(ids: Iterable<string>): void {
     this.queues.setWorkers(ids);
     this.evict();
+    this.deal();
     this.queues.closeUnneeded([...this.sent.values()].map(({ home }) => home));
   }
 
@@ -215,11 +145,20 @@ export class Dispatcher {
     });
   }
 
+  /** Gives those workers orders that are free. */
+  private deal(): void {
+    if (this.workers.size > 0) return this.dealer.deal(this.workers);
+    const orders = this.dealer.takeAll();
+    for (const o of orders) o.home = undefined;
+    if (orders.length > 0) void this.send(undefined, orders);
+  }
+
   private async flush(): Promise<void> {
-    const batch = this.waiting;
+    const batch = this.waiting.filter(({ floats }) => !floats);
+    for (const o of this.waiting) if (o.floats) this.dealer.add(o, o.home, o.seconds ?? 0);
     this.waiting = [];
     const homes = [...new Set(batch.map(({ home }) => home))];
-    await Promise.all(
+    const sent = Promise.all(
       homes.map((home) =>
         this.send(
           home,
@@ -227,6 +166,8 @@ export class Dispatcher {
         ),
       ),
     );
+    this.deal();
+    await sent;
   }
 
   private async send(home: string | undefined, orders: readonly Outstanding[]): Promise<void> {
@@ -239,24 +180,39 @@ export class Dispatcher {
   }
 
   private async add(home: string | undefined, bundles: readonly (readonly Outstanding[])[]): Promise<void> {
-    const queue = await this.queues.of(home);
     const jobs = bundles.map((members) => ({ id: bundleId(members.map(({ id }) => id)), home, members }));
-    const added = queue.add(
-      jobs.map(({ id, members }) => ({
-        ...{ id, data: bundleOf(members) },
-        // A home has one try: where it fails, another worker may not.
-        attempts: home === undefined ? Math.max(1, ATTEMPTS - members[0].tried) : 1,
-      })),
+    const added = this.queues.of(home).then((queue) =>
+      queue.add(
+        jobs.map(({ id, members }) => ({
+          ...{ id, data: bundleOf(members) },
+          // A home has one try: where it fails, another worker may not.
+          attempts: home === undefined ? Math.max(1, ATTEMPTS - members[0].tried) : 1,
+        })),
+      ),
     );
     // Whatever is to be done about it waits until it is there.
     const handling = added.catch(() => undefined);
-    for (const job of jobs) this.sent.set(job.id, { ...job, handling, isLookedAt: false, idleLooks: 0 });
+    const sent = jobs.map((job): Sent => ({ ...job, handling, isLookedAt: false, idleLooks: 0 }));
+    for (const job of sent) this.begin(job);
     try {
       await added;
     } catch (error) {
-      for (const { id } of jobs) this.sent.delete(id);
+      for (const job of sent) this.end(job);
       throw error;
     }
+  }
+
+  private begin(job: Sent): void {
+    this.sent.set(job.id, job);
+    const seconds = job.members.reduce((sum, o) => sum + (o.seconds ?? 0), 0);
+    if (job.home !== undefined) this.dealer.began(job.home, job.id, seconds);
+  }
+
+  /** A job is waited for no more: its worker may be free. */
+  private end(job: Sent): void {
+    this.sent.delete(job.id);
+    if (job.home !== undefined) this.dealer.ended(job.home, job.id);
+    this.deal();
   }
 
   /** Does something about a job that is still waited for, after what is being done about it already. */
@@ -324,6 +280,7 @@ export class Dispatcher {
     this.access.say(`worker ${home} says that it is there, but takes no jobs: others get them`);
     this.queues.giveUp(home);
     this.evict();
+    this.deal();
   }
 
   /** Takes what came of a job. */
@@ -343,7 +300,7 @@ export class Dispatcher {
       if (error instanceof ResultLost) return this.takeBack(job, (o) => this.lost(o, message));
       throw error;
     }
-    this.sent.delete(job.id);
+    this.end(job);
     this.queues.heardOf(reply.worker);
     const removed = this.remove(job);
     // What is put into the queue again may have the same id.
@@ -414,7 +371,7 @@ export class Dispatcher {
    * workers it stays: as one that failed for people, or until its order is put there again.
    */
   private async takeBack(job: Sent, what: (o: Outstanding) => Promise<void>): Promise<void> {
-    this.sent.delete(job.id);
+    this.end(job);
     if (job.home !== undefined) await this.remove(job);
     await Promise.all(job.members.map(what));
   }
@@ -455,6 +412,7 @@ export class Dispatcher {
   async close(): Promise<void> {
     this.closed = true;
     clearInterval(this.timer);
+    this.dealer.close();
     const left = [...this.sent.values()];
     this.sent.clear();
     // Without a connection they stay; a worker that does one does no harm.

@@ -6,6 +6,9 @@ const BETWEEN_MOVES = 5000;
 const WEIGHT = 0.1;
 /** How far a worker's pace goes towards that of the others in every iteration, for a worker without families is not seen any more. */
 const DRIFT = 0.01;
+/** The share of the work that is for whoever is free first, where a worker has so many seconds to do in an iteration. */
+const FLOATING_SHARE = 0.25;
+const FLOATING_FROM = 0.25;
 
 /**
  * Which worker does the parts of which family. A family stays where it is, for its state is there, unless its worker has gone
@@ -20,6 +23,7 @@ export class Homes {
   /** Which worker did a family's latest part. */
   private readonly latest = new Map<number, string>();
   private movedAt = -Infinity;
+  private floating: ReadonlySet<number> = new Set();
 
   /** @param costs of the families' parts, relative to each other, as far as they are known beforehand */
   constructor(costs: readonly number[]) {
@@ -35,6 +39,14 @@ export class Homes {
   expected(family: number): number | undefined {
     const pace = this.paces.get(this.homes.get(family) ?? '');
     return pace === undefined ? undefined : this.costs[family] * pace;
+  }
+
+  /**
+   * Whether a family's part is one of the short ones with which an iteration ends: whoever is free first may do it, for no
+   * division foresees how long parts take to the last percent. Its state has to be where all can get it.
+   */
+  isFloating(family: number): boolean {
+    return this.floating.has(family);
   }
 
   /** Of a part that a worker has done. */
@@ -77,6 +89,22 @@ export class Homes {
       if (moves > 0) this.movedAt = now;
     }
     for (const { worker, families } of loads) for (const family of families) this.homes.set(family, worker);
+    this.float(loads, byCost);
+  }
+
+  private float(loads: readonly Load[], byCost: readonly number[]): void {
+    const seconds = byCost.map((family) => this.expected(family) ?? NaN);
+    const total = seconds.reduce((a, b) => a + b, 0);
+    this.floating = new Set();
+    // Not so where the time for the states' transfer would be as long, nor before the times are known.
+    if (loads.length < 2 || !(total / loads.length >= FLOATING_FROM)) return;
+    const floating = new Set<number>();
+    let left = FLOATING_SHARE * total;
+    for (let k = byCost.length - 1; k >= 0 && seconds[k] <= left; k--) {
+      floating.add(byCost[k]);
+      left -= seconds[k];
+    }
+    this.floating = floating;
   }
 
   /** The median pace; undefined: none is known. */

@@ -208,7 +208,9 @@ export class ClusterWorker {
     const orders = this.checked(job);
     try {
       const flats = await Promise.all(orders.map((order) => this.metaParameters(order.job.metaParameters)));
-      const { outcomes, parts } = await this.alone(() => this.fulfil(orders, flats));
+      // Before its turn comes, so that the computer does not wait for it.
+      const states = await Promise.all(orders.map((order) => this.stateOf(order)));
+      const { outcomes, parts } = await this.alone(() => this.fulfil(orders, flats, states));
       const failed = outcomes.filter((outcome) => 'failed' in outcome);
       this.counts.failed += failed.length;
       this.counts.missing += outcomes.filter((outcome) => 'missing' in outcome).length;
@@ -242,8 +244,9 @@ export class ClusterWorker {
   private async fulfil(
     orders: readonly IdentifiedOrder[],
     flats: readonly (Float64Array | undefined)[],
+    states: readonly (Uint8Array | undefined)[],
   ): Promise<{ outcomes: (TaskOutcome | { readonly missing: string })[]; parts: TaskResults['parts'] }> {
-    const plans = await Promise.all(orders.map((order, k) => this.plan(order, flats[k])));
+    const plans = await Promise.all(orders.map((order, k) => this.plan(order, flats[k], states[k])));
     const tasks = plans.filter((plan): plan is Task => !('missing' in plan));
     for (const { job } of tasks) this.states.set(job, []);
     const results = tasks.length > 0 ? await this.runTasks(tasks, this.states.takeForgotten()) : { outcomes: [] };
@@ -267,11 +270,19 @@ export class ClusterWorker {
     }
   }
 
+  /** The state that an order goes on from, where it is in Redis and not here. */
+  private async stateOf({ job, state }: IdentifiedOrder): Promise<Uint8Array | undefined> {
+    const isNeeded = state && job.after !== undefined && !this.states.has(job, job.after);
+    return isNeeded ? this.fetch(state) : undefined;
+  }
+
   /** What is to be done for an order, or what is missing for it. */
   private async plan(
-    { part: id, job, want, publish, state: ref }: IdentifiedOrder,
+    order: IdentifiedOrder,
     metaParameters: Float64Array | undefined,
+    fetched: Uint8Array | undefined,
   ): Promise<Task | { readonly missing: string }> {
+    const { part: id, job, want, publish } = order;
     const result = want === 'part';
     const state = publish === true || !result;
     if (!result && this.states.has(job, id)) return { id, job, metaParameters: NONE, result, state };
@@ -279,7 +290,7 @@ export class ClusterWorker {
     const task = { id, job, metaParameters, result, state };
     if (job.after === undefined) return { ...task, from: 'beginning' };
     if (this.states.has(job, job.after)) return { ...task, from: 'where it is' };
-    const from = ref ? await this.fetch(ref) : undefined;
+    const from = fetched ?? (await this.stateOf(order));
     return from ? { ...task, from } : { missing: job.after };
   }
 

@@ -23,6 +23,7 @@ interface Options {
   readonly corpus: CorpusName;
   readonly truncation?: number;
   readonly copies?: number;
+  readonly staleness?: number;
   readonly uneven?: boolean;
   readonly json?: string;
 }
@@ -53,9 +54,9 @@ const withoutBits = <T extends { average: Float64Array }>({ average: _, ...rest 
 /** The runs that are compared, one after the other. */
 async function measureRound(
   redis: { readonly url: string; readonly processId: number },
-  { corpus, truncation, copies, iterations, warmUp }: Options,
+  { iterations, warmUp, ...setting }: Options,
 ): Promise<Round> {
-  const config = configOf({ corpus, truncation, copies }, iterations + warmUp);
+  const config = configOf(setting, iterations + warmUp);
   say('  trainer, 1 thread');
   const one = await timed(config, warmUp, { threads: 1 });
   say('  cluster, 1 worker');
@@ -74,7 +75,7 @@ async function measureRound(
 }
 
 async function measure(options: Options): Promise<void> {
-  const { warmUp, instant, corpus, truncation, copies, json } = options;
+  const { warmUp, instant, corpus, truncation, copies, staleness, json } = options;
   const load = [loadavg()[0]];
   const rounds: Round[] = [];
   const fed = await withRedis(async (url, processId) => {
@@ -83,7 +84,7 @@ async function measure(options: Options): Promise<void> {
       rounds.push(await measureRound({ url, processId }, options));
     }
     say('workers that answer at once');
-    return cluster({ url, processId }, configOf({ corpus, truncation, copies }, instant + warmUp), warmUp, [0, 0]);
+    return cluster({ url, processId }, configOf(options, instant + warmUp), warmUp, [0, 0]);
   });
   load.push(loadavg()[0]);
   const rate = (run: (round: Round) => Stretch): number => median(rounds.map((r) => run(r).iterationsPerSecond));
@@ -100,7 +101,12 @@ async function measure(options: Options): Promise<void> {
   const perUpdate = (bytes: number): number => Math.round(bytes / all / rounds.length);
   const coordinatorSum = (count: keyof CoordinatorCounts): number => sum(rounds.map((r) => double(r).counts[count]));
   const figures = {
-    ...{ corpus, truncation: configOf({ corpus, truncation }, 1).phases[0].estimator.truncation, copies: copies ?? 1 },
+    ...{
+      corpus,
+      truncation: configOf({ corpus, truncation }, 1).phases[0].estimator.truncation,
+      copies: copies ?? 1,
+      staleness: staleness ?? 0,
+    },
     /** Medians over the rounds, ratios within a round. */
     trainer: { one: rate(one), two: rate(two), scaling: ratio(two, one) },
     cluster: {
@@ -161,9 +167,10 @@ const command = new Command('bench:cluster')
   )
   .option('--truncation <n>', 'steps of a part (default: 40), for other lengths of a job', integerAtLeast(1))
   .option('--copies <n>', 'of every family, each with problems of its own', integerAtLeast(1))
+  .option('--staleness <n>', 'meta-updates that families may be ahead', integerAtLeast(0))
   .addOption(
     new Option('--uneven', 'measure what staleness saves on uneven machines').conflicts([
-      ...['rounds', 'truncation', 'copies', 'instant'],
+      ...['rounds', 'truncation', 'copies', 'staleness', 'instant'],
     ]),
   )
   .option('--json <file>', 'write the figures there')

@@ -35,12 +35,18 @@ export function configOf(
     corpus,
     truncation,
     copies,
-  }: { readonly corpus: CorpusName; readonly truncation?: number; readonly copies?: number },
+    staleness,
+  }: {
+    readonly corpus: CorpusName;
+    readonly truncation?: number;
+    readonly copies?: number;
+    readonly staleness?: number;
+  },
   iterations: number,
 ): MetaTrainingConfig {
   const [, evolution] = DEFAULT_META_TRAINING.phases;
   const estimator = { ...evolution.estimator, ...(truncation === undefined ? {} : { truncation }) };
-  return { ...DEFAULT_META_TRAINING, corpus, copies, phases: [{ ...evolution, estimator, iterations }] };
+  return { ...DEFAULT_META_TRAINING, corpus, copies, staleness, phases: [{ ...evolution, estimator, iterations }] };
 }
 
 /** Trains; times the iterations after the warm-up. */

@@ -26,7 +26,7 @@ export async function measureUneven({ iterations, warmUp, corpus, json }: Uneven
     for (const [crew, paces] of Object.entries(CREWS)) {
       for (const staleness of STALENESS) {
         say(`${crew}, staleness ${staleness}`);
-        const config = { ...configOf({ corpus }, iterations + warmUp), copies: COPIES, staleness };
+        const config = configOf({ corpus, copies: COPIES, staleness }, iterations + warmUp);
         const { iterationsPerSecond } = await cluster({ url, processId }, config, warmUp, paces);
         rows.push({ crew, staleness, iterationsPerSecond });
       }

@@ -147,14 +147,12 @@ export class ClusterParts implements MetaParts {
     };
     const made = { job, metaParameters, length, before };
     const home = this.homes.of(index);
-    const isShort = this.homes.isFloating(index);
-    const isDue = (before?.parts ?? 0) + 1 >= FETCH_PARTS || (before?.seconds ?? 0) >= this.fetchSeconds;
+    const publish = (before?.parts ?? 0) + 1 >= FETCH_PARTS || (before?.seconds ?? 0) >= this.fetchSeconds;
     try {
       // A worker to which the family moves has not got its state.
       if (before && before.home !== home && !before.isStored) await this.restore(before);
       const { result, state, worker, seconds } = await this.submit('part', made, home, {
-        publish: isDue || isShort,
-        floats: isShort && (before === undefined || before.isStored),
+        publish,
         seconds: this.homes.expected(index),
       });
       this.homes.done(index, worker, seconds);
@@ -169,7 +167,7 @@ export class ClusterParts implements MetaParts {
         ...{ parts: (before?.parts ?? 0) + 1, seconds: (before?.seconds ?? 0) + seconds },
       };
       if (before) this.forget(before);
-      if (isDue) await this.holdIfPossible(family);
+      if (publish) await this.holdIfPossible(family);
       return { index, name, ...result! };
     } catch (error) {
       if (!(error instanceof JobDropped)) throw error;
@@ -184,11 +182,7 @@ export class ClusterParts implements MetaParts {
     want: PartOrder['want'],
     { job, metaParameters, length, before }: NonNullable<StateVersion['made']>,
     home: string | undefined,
-    {
-      publish,
-      floats,
-      seconds,
-    }: { readonly publish?: boolean; readonly floats?: boolean; readonly seconds?: number } = {},
+    { publish, seconds }: { readonly publish?: boolean; readonly seconds?: number } = {},
   ): Promise<Answer> {
     const restore = async (): Promise<void> => {
       const { blobs } = this.dispatcher;
@@ -196,7 +190,7 @@ export class ClusterParts implements MetaParts {
       if (before) await this.restore(before);
     };
     const order = (): PartOrder => ({ job, want, publish, state: before?.ref });
-    return this.dispatcher.submit({ order, length, home, floats, seconds, restore });
+    return this.dispatcher.submit({ order, length, home, seconds, restore });
   }
 
   /** Sees to it that a state is in Redis, computing it again where nobody has it any more. */

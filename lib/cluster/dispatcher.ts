@@ -4,12 +4,11 @@ import type { TruncationResult } from '../meta/estimator';
 import { BlobStore } from './blobs';
 import { checkBundleReply } from './bundleReply';
 import type { BundleReply, OrderOutcome } from './bundleReply';
-import { Dealer } from './dealer';
 import { ATTEMPTS } from './jobQueue';
 import type { JobQueue } from './jobQueue';
 import { bundleOf, JobDropped, pack } from './orders';
 import type { Answer, Outstanding, PartRequest, Sent } from './orders';
-import { bundleId, orderId, partId } from './partJob';
+import { bundleId, orderId } from './partJob';
 import { decodeParts, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import type { RedisAccess } from './redis';
@@ -56,10 +55,6 @@ export class Dispatcher {
   private readonly sent = new Map<string, Sent>();
   private readonly queues: WorkerQueues;
   private waiting: Outstanding[] = [];
-  private readonly dealer = new Dealer<Outstanding>((worker, o) => {
-    o.home = worker;
-    void this.send(worker, [o]);
-  });
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -97,9 +92,9 @@ export class Dispatcher {
     return dispatcher;
   }
 
-  /** Orders that are in a queue, or wait for a worker that is free. */
+  /** Orders that are in a queue. */
   get open(): number {
-    return [...this.sent.values()].reduce((sum, { members }) => sum + members.length, this.dealer.size);
+    return [...this.sent.values()].reduce((sum, { members }) => sum + members.length, 0);
   }
 
   /** Workers that are there, by their ids. */
@@ -111,7 +106,6 @@ export class Dispatcher {
   setWorkers(ids: Iterable<string>): void {
     this.queues.setWorkers(ids);
     this.evict();
-    this.deal();
     this.queues.closeUnneeded([...this.sent.values()].map(({ home }) => home));
   }
 
@@ -145,20 +139,11 @@ export class Dispatcher {
     });
   }
 
-  /** Gives those workers orders that are free. */
-  private deal(): void {
-    if (this.workers.size > 0) return this.dealer.deal(this.workers);
-    const orders = this.dealer.takeAll();
-    for (const o of orders) o.home = undefined;
-    if (orders.length > 0) void this.send(undefined, orders);
-  }
-
   private async flush(): Promise<void> {
-    const batch = this.waiting.filter(({ floats }) => !floats);
-    for (const o of this.waiting) if (o.floats) this.dealer.add(o, o.home, o.seconds ?? 0);
+    const batch = this.waiting;
     this.waiting = [];
     const homes = [...new Set(batch.map(({ home }) => home))];
-    const sent = Promise.all(
+    await Promise.all(
       homes.map((home) =>
         this.send(
           home,
@@ -166,8 +151,6 @@ export class Dispatcher {
         ),
       ),
     );
-    this.deal();
-    await sent;
   }
 
   private async send(home: string | undefined, orders: readonly Outstanding[]): Promise<void> {
@@ -193,26 +176,13 @@ export class Dispatcher {
     // Whatever is to be done about it waits until it is there.
     const handling = added.catch(() => undefined);
     const sent = jobs.map((job): Sent => ({ ...job, handling, isLookedAt: false, idleLooks: 0 }));
-    for (const job of sent) this.begin(job);
+    for (const job of sent) this.sent.set(job.id, job);
     try {
       await added;
     } catch (error) {
-      for (const job of sent) this.end(job);
+      for (const { id } of sent) this.sent.delete(id);
       throw error;
     }
-  }
-
-  private begin(job: Sent): void {
-    this.sent.set(job.id, job);
-    const seconds = job.members.reduce((sum, o) => sum + (o.seconds ?? 0), 0);
-    if (job.home !== undefined) this.dealer.began(job.home, job.id, seconds);
-  }
-
-  /** A job is waited for no more: its worker may be free. */
-  private end(job: Sent): void {
-    this.sent.delete(job.id);
-    if (job.home !== undefined) this.dealer.ended(job.home, job.id);
-    this.deal();
   }
 
   /** Does something about a job that is still waited for, after what is being done about it already. */
@@ -280,7 +250,6 @@ export class Dispatcher {
     this.access.say(`worker ${home} says that it is there, but takes no jobs: others get them`);
     this.queues.giveUp(home);
     this.evict();
-    this.deal();
   }
 
   /** Takes what came of a job. */
@@ -300,7 +269,7 @@ export class Dispatcher {
       if (error instanceof ResultLost) return this.takeBack(job, (o) => this.lost(o, message));
       throw error;
     }
-    this.end(job);
+    this.sent.delete(job.id);
     this.queues.heardOf(reply.worker);
     const removed = this.remove(job);
     // What is put into the queue again may have the same id.
@@ -313,9 +282,10 @@ export class Dispatcher {
     if (!ref) throw new PayloadError('DAMAGED', 'result: expected parts, got none');
     const bytes = await this.blobs.get(ref);
     if (bytes === undefined) throw new ResultLost('its result is lost');
+    // The id of an order for a part is that of the part.
     return decodeParts(
       bytes,
-      wanted.map(({ order }) => partId(order().job)),
+      wanted.map(({ id }) => id),
       wanted[0].length,
     );
   }
@@ -371,7 +341,7 @@ export class Dispatcher {
    * workers it stays: as one that failed for people, or until its order is put there again.
    */
   private async takeBack(job: Sent, what: (o: Outstanding) => Promise<void>): Promise<void> {
-    this.end(job);
+    this.sent.delete(job.id);
     if (job.home !== undefined) await this.remove(job);
     await Promise.all(job.members.map(what));
   }
@@ -412,7 +382,6 @@ export class Dispatcher {
   async close(): Promise<void> {
     this.closed = true;
     clearInterval(this.timer);
-    this.dealer.close();
     const left = [...this.sent.values()];
     this.sent.clear();
     // Without a connection they stay; a worker that does one does no harm.

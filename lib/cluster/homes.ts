@@ -1,14 +1,14 @@
 /** How much shorter an iteration of two workers must become for a family to move: a move costs the transfer of a state. */
 const WORTH_MOVING = 0.95;
-/** Families move no more often than this, in milliseconds, so that the estimates follow. */
+/**
+ * Families move no more often than this, in milliseconds, so that the estimates follow; sooner after a worker has come or gone,
+ * when half of the time since then has passed since they moved.
+ */
 const BETWEEN_MOVES = 5000;
-/** Weight of a measurement in the estimates of work and speed; as an exponent. */
+/** Least weight of a measurement in the estimates of work and speed, as an exponent; a family's first ones count for more. */
 const WEIGHT = 0.1;
 /** How far a worker's pace goes towards that of the others in every iteration, for a worker without families is not seen any more. */
 const DRIFT = 0.01;
-/** The share of the work that is for whoever is free first, where a worker has so many seconds to do in an iteration. */
-const FLOATING_SHARE = 0.25;
-const FLOATING_FROM = 0.25;
 
 /**
  * Which worker does the parts of which family. A family stays where it is, for its state is there, unless its worker has gone
@@ -22,12 +22,16 @@ export class Homes {
   private readonly paces = new Map<string, number>();
   /** Which worker did a family's latest part. */
   private readonly latest = new Map<number, string>();
+  /** How often each family's part has been measured. */
+  private readonly measured: number[];
   private movedAt = -Infinity;
-  private floating: ReadonlySet<number> = new Set();
+  private changedAt = -Infinity;
+  private workers = '';
 
   /** @param costs of the families' parts, relative to each other, as far as they are known beforehand */
   constructor(costs: readonly number[]) {
     this.costs = [...costs];
+    this.measured = costs.map(() => 0);
   }
 
   /** @returns undefined where no worker is known */
@@ -41,14 +45,6 @@ export class Homes {
     return pace === undefined ? undefined : this.costs[family] * pace;
   }
 
-  /**
-   * Whether a family's part is one of the short ones with which an iteration ends: whoever is free first may do it, for no
-   * division foresees how long parts take to the last percent. Its state has to be where all can get it.
-   */
-  isFloating(family: number): boolean {
-    return this.floating.has(family);
-  }
-
   /** Of a part that a worker has done. */
   done(family: number, worker: string, seconds: number): void {
     if (!this.homes.has(family)) this.homes.set(family, worker);
@@ -58,9 +54,9 @@ export class Homes {
     if (isFirst || !(seconds > 0)) return;
     const pace = this.paces.get(worker) ?? this.usualPace() ?? seconds / this.costs[family];
     // Whether the family or the worker was the reason is seen from the others.
-    const factor = (seconds / (this.costs[family] * pace)) ** WEIGHT;
-    this.costs[family] *= factor;
-    this.paces.set(worker, pace * factor);
+    const ratio = seconds / (this.costs[family] * pace);
+    this.costs[family] *= ratio ** Math.max(WEIGHT, 1 / (2 + this.measured[family]++));
+    this.paces.set(worker, pace * ratio ** WEIGHT);
   }
 
   /**
@@ -82,29 +78,16 @@ export class Homes {
       const load = home ?? loads.reduce((best, one) => (one.with(family) < best.with(family) ? one : best));
       load.add(family);
     }
-    if (now - this.movedAt >= BETWEEN_MOVES) {
+    const names = [...workers].sort().join(' ');
+    if (names !== this.workers) this.changedAt = now;
+    this.workers = names;
+    if (now - this.movedAt >= Math.min(BETWEEN_MOVES, (now - this.changedAt) / 2)) {
       let moves = 0;
       // Each makes the longer of two shorter, so that it ends.
       while (moves < this.costs.length && relieve(loads)) moves++;
       if (moves > 0) this.movedAt = now;
     }
     for (const { worker, families } of loads) for (const family of families) this.homes.set(family, worker);
-    this.float(loads, byCost);
-  }
-
-  private float(loads: readonly Load[], byCost: readonly number[]): void {
-    const seconds = byCost.map((family) => this.expected(family) ?? NaN);
-    const total = seconds.reduce((a, b) => a + b, 0);
-    this.floating = new Set();
-    // Not so where the time for the states' transfer would be as long, nor before the times are known.
-    if (loads.length < 2 || !(total / loads.length >= FLOATING_FROM)) return;
-    const floating = new Set<number>();
-    let left = FLOATING_SHARE * total;
-    for (let k = byCost.length - 1; k >= 0 && seconds[k] <= left; k--) {
-      floating.add(byCost[k]);
-      left -= seconds[k];
-    }
-    this.floating = floating;
   }
 
   /** The median pace; undefined: none is known. */

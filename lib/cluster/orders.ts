@@ -25,8 +25,6 @@ export interface PartRequest {
   readonly length: number;
   /** Worker that has the state; undefined: any. */
   readonly home?: string;
-  /** Whether any worker may do it that is free before that one; the order names the state then, and the seconds are known. */
-  readonly floats?: boolean;
   /** Seconds that it will take, if that is known. */
   readonly seconds?: number;
   /** Sees to it that the payloads that the order names are there. */

@@ -7,7 +7,7 @@ import { integerAtLeast } from '../lib/cli/options';
 import { CORPUS_NAMES } from '../lib/meta/corpus';
 import type { CorpusName } from '../lib/meta/corpus';
 import { withRedis } from './cluster/processes';
-import { cluster, configOf, say, sum, timed } from './cluster/runs';
+import { apart, cluster, configOf, say, sum, timed } from './cluster/runs';
 import type { ClusterStretch, Stretch } from './cluster/runs';
 import type { CoordinatorCounts } from '../lib/cluster/coordinator';
 import type { WorkerCounts } from '../lib/cluster/worker';
@@ -35,6 +35,7 @@ corpus, seven families, is two cores' work; the paper's, 134, is what many machi
 
   trainer    iterations per second of the trainer on threads of one process
   cluster    the same with worker processes on this machine, coordinator and Redis included; bits are compared
+  apart      two trainers on a thread each that have nothing to do with each other: what the machine can give
   instant    parts per second where workers answer at once with parts of the real size: what the coordinator can feed
   --uneven   instead of these: four workers, one of them four times slower, and what staleness saves; they sleep for as
              long as their parts would take, so the processors are of no account
@@ -46,6 +47,8 @@ Figures are of use on an idle machine only; the load is printed with them.
 interface Round {
   readonly trainer: { readonly one: Stretch; readonly two: Stretch };
   readonly cluster: { readonly one: ClusterStretch; readonly two: ClusterStretch };
+  /** Iterations per second of two trainers that run apart. */
+  readonly apart: number;
 }
 
 const same = (a: Float64Array, b: Float64Array): boolean => a.every((value, i) => Object.is(value, b[i]));
@@ -65,12 +68,15 @@ async function measureRound(
   const two = await timed(config, warmUp, { threads: 2 });
   say('  cluster, 2 workers');
   const double = await cluster(redis, config, warmUp, ['real', 'real']);
+  say('  two trainers apart');
+  const twoApart = await apart(config, warmUp);
   for (const run of [two, single, double]) {
     if (!same(run.average, one.average)) throw new Error('WRONG: a run gave other bits than the trainer on one thread');
   }
   return {
     trainer: { one: withoutBits(one), two: withoutBits(two) },
     cluster: { one: withoutBits(single), two: withoutBits(double) },
+    apart: twoApart,
   };
 }
 
@@ -113,6 +119,10 @@ async function measure(options: Options): Promise<void> {
       ...{ one: rate(single), two: rate(double), scaling: ratio(double, single) },
       ...{ oneOfTrainer: ratio(single, one), twoOfTrainer: ratio(double, two) },
     },
+    apart: {
+      two: median(rounds.map((r) => r.apart)),
+      scaling: median(rounds.map((r) => r.apart / r.trainer.one.iterationsPerSecond)),
+    },
     partSeconds,
     bytesPerMetaUpdate: {
       coordinatorSends: perUpdate(coordinatorSum('bytesSent')),
@@ -137,6 +147,7 @@ async function measure(options: Options): Promise<void> {
   console.log(`iterations per second   1        2        2 / 1    medians of ${rounds.length} rounds`);
   row('trainer, threads', trainer);
   row('cluster, workers', ours);
+  row('two trainers apart', { ...figures.apart, one: trainer.one });
   console.log(`  cluster / trainer     ${ours.oneOfTrainer.toFixed(2).padEnd(8)} ${ours.twoOfTrainer.toFixed(2)}`);
   console.log(`a part takes ${(1000 * partSeconds).toFixed(1)} ms of computation; ${families} parts per meta-update`);
   console.log(

@@ -82,6 +82,13 @@ export async function timed(
   return { ...stretch!, average };
 }
 
+/** Iterations per second of two trainers together that have nothing to do with each other: what the machine can give. */
+export async function apart(config: MetaTrainingConfig, warmUp: number): Promise<number> {
+  const args = [JSON.stringify({ config, warmUp })];
+  const children = [1, 2].map(() => startChild('bench/cluster/trainerChild.ts', args, {}));
+  return sum((await Promise.all(children.map(({ stdout }) => stdout))).map(Number));
+}
+
 /**
  * What a worker is: the real one, or one that has its answers ready and gives each after its share of so many milliseconds,
  * which is how long it takes for a whole iteration.

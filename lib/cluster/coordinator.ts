@@ -114,7 +114,7 @@ export class Coordinator {
   private complain(): void {
     const now = performance.now();
     const { results } = this.dispatcher.counts;
-    if (results !== this.results || this.dispatcher.open === 0) this.lastResult = now;
+    if (results !== this.results || !this.dispatcher.isBusy) this.lastResult = now;
     this.results = results;
     if (now - this.lastResult < 1000 * PATIENCE_SECONDS || now - this.lastWord < 1000 * REPEAT_SECONDS) return;
     this.lastWord = now;

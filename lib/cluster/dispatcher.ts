@@ -9,8 +9,9 @@ import type { JobQueue } from './jobQueue';
 import { bundleOf, JobDropped, pack } from './orders';
 import type { Answer, Outstanding, PartRequest, Sent } from './orders';
 import { bundleId, orderId } from './partJob';
+import { within } from './patience';
 import { decodeParts, PayloadError } from './payloads';
-import type { BlobRef } from './payloads';
+import type { Blob, BlobRef } from './payloads';
 import type { RedisAccess } from './redis';
 import { WorkerQueues } from './workerQueues';
 
@@ -21,6 +22,8 @@ const MOST_LOSSES = 20;
 const MOST_IDLE_LOOKS = 12;
 /** Between two tries to put it there, where Redis takes nothing, in milliseconds. */
 const REPAIR_PAUSE = 5000;
+/** How long taking back what is left may take at the end, in milliseconds. */
+const REMOVE_PATIENCE = 2000;
 
 /** A result that Redis has lost. */
 class ResultLost extends Error {}
@@ -55,6 +58,7 @@ export class Dispatcher {
   private readonly sent = new Map<string, Sent>();
   private readonly queues: WorkerQueues;
   private waiting: Outstanding[] = [];
+  private outstanding = 0;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -97,6 +101,11 @@ export class Dispatcher {
     return [...this.sent.values()].reduce((sum, { members }) => sum + members.length, 0);
   }
 
+  /** Whether any order is waited for, in a queue or about to be put there again. */
+  get isBusy(): boolean {
+    return this.outstanding > 0;
+  }
+
   /** Workers that are there, by their ids. */
   get workers(): ReadonlySet<string> {
     return this.queues.workers;
@@ -135,6 +144,7 @@ export class Dispatcher {
     return new Promise((resolve, reject) => {
       const o: Outstanding = { ...request, ...{ id, home, resolve, reject, tried: 0, refusals: 0, losses: 0 } };
       this.counts[order.want === 'part' ? 'jobs' : 'states']++;
+      this.outstanding++;
       if (this.waiting.push(o) === 1) setImmediate(() => void this.flush());
     });
   }
@@ -307,6 +317,7 @@ export class Dispatcher {
     }
     if (result) this.counts.results++;
     else if (seconds > 0) this.counts.recomputed++;
+    this.outstanding--;
     o.resolve({ worker, seconds, result, state });
   }
 
@@ -353,6 +364,19 @@ export class Dispatcher {
       .catch(() => undefined);
   }
 
+  /** Puts a payload into Redis, as soon as it takes it. */
+  async put(blob: Blob): Promise<void> {
+    for (;;) {
+      try {
+        return await this.blobs.put(blob);
+      } catch (error) {
+        if (this.closed) throw error;
+        this.access.onError(error as Error);
+        await sleep(REPAIR_PAUSE);
+      }
+    }
+  }
+
   /** Puts an order into the queue again, with everything that it needs, as soon as Redis takes it. */
   private async repair(o: Outstanding): Promise<void> {
     this.counts.repaired++;
@@ -374,6 +398,7 @@ export class Dispatcher {
 
   private drop(o: Outstanding, reason: string): Promise<void> {
     this.counts.dropped++;
+    this.outstanding--;
     o.reject(new JobDropped(this.access.address.redact(reason)));
     return Promise.resolve();
   }
@@ -386,7 +411,7 @@ export class Dispatcher {
     this.sent.clear();
     // Without a connection they stay; a worker that does one does no harm.
     if (this.redis.status === 'ready') {
-      await Promise.all(left.map((job) => this.remove(job)));
+      await within(REMOVE_PATIENCE, Promise.all(left.map((job) => this.remove(job))));
     }
     await this.queues.close();
   }

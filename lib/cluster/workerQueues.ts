@@ -62,11 +62,16 @@ export class WorkerQueues {
       await this.leaving.get(name);
       const queue = await JobQueue.open(this.access, this.redis, name, this.listener, this.priority);
       // Somebody who was killed while deleting it has left it paused.
-      if (home !== undefined) await queue.resume();
+      try {
+        if (home !== undefined) await queue.resume();
+      } catch (error) {
+        await queue.close();
+        throw error;
+      }
       return queue;
     })();
     this.queues.set(name, opened);
-    opened.catch(() => this.queues.delete(name));
+    opened.catch(() => this.queues.get(name) === opened && this.queues.delete(name));
     return opened;
   }
 
@@ -76,11 +81,11 @@ export class WorkerQueues {
     for (const [name, queue] of this.queues) {
       if (names.has(name)) continue;
       this.queues.delete(name);
-      const left = queue
+      const left: Promise<void> = queue
         .then((opened) => opened.close())
         .then(() => this.delete(name.slice(this.nameOf('').length)))
         .catch(() => undefined)
-        .finally(() => this.leaving.delete(name));
+        .finally(() => this.leaving.get(name) === left && this.leaving.delete(name));
       this.leaving.set(name, left);
     }
   }

@@ -86,7 +86,9 @@ export async function timed(
 export async function apart(config: MetaTrainingConfig, warmUp: number): Promise<number> {
   const args = [JSON.stringify({ config, warmUp })];
   const children = [1, 2].map(() => startChild('bench/cluster/trainerChild.ts', args, {}));
-  return sum((await Promise.all(children.map(({ stdout }) => stdout))).map(Number));
+  const rates = (await Promise.all(children.map(({ stdout }) => stdout))).map(Number);
+  if (rates.some((rate) => !(rate > 0))) throw new Error('a trainer in a process of its own has ended without a rate');
+  return sum(rates);
 }
 
 /**

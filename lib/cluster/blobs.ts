@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
-import { checkBlob } from './payloads';
+import { checkBlob, PayloadError } from './payloads';
 import type { Blob, BlobRef } from './payloads';
+import { isWrongType } from './redis';
 import type { RedisAccess } from './redis';
 
 /** Payloads that nobody deletes, such as those of a coordinator that was killed, go after this many seconds. */
@@ -12,9 +13,11 @@ export class BlobStore {
   sent = 0;
   received = 0;
 
+  /** @param attempt what is done about commands that Redis answers with an error; default: they throw */
   constructor(
     private readonly redis: Redis,
     private readonly access: RedisAccess,
+    private readonly attempt: <T>(command: () => Promise<T>) => Promise<T> = (command) => command(),
   ) {}
 
   private key({ sha256 }: BlobRef): string {
@@ -22,7 +25,8 @@ export class BlobStore {
   }
 
   async put({ ref, bytes }: Blob): Promise<void> {
-    await this.redis.set(this.key(ref), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), 'EX', KEEP_SECONDS);
+    const value = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    await this.attempt(() => this.redis.set(this.key(ref), value, 'EX', KEEP_SECONDS));
     this.sent += bytes.length;
   }
 
@@ -32,7 +36,13 @@ export class BlobStore {
    */
   async get(ref: BlobRef): Promise<Uint8Array | undefined> {
     // One byte more than there may be tells a longer value, however long it is.
-    const bytes = await this.redis.getrangeBuffer(this.key(ref), 0, ref.bytes);
+    const bytes = await this.read(() => this.redis.getrangeBuffer(this.key(ref), 0, ref.bytes));
+    if (bytes === undefined) {
+      throw new PayloadError(
+        'DAMAGED',
+        `payload ${ref.sha256}: expected ${ref.bytes} bytes, got a key of another type`,
+      );
+    }
     this.received += bytes.length;
     if (bytes.length === 0) return undefined;
     checkBlob(bytes, ref);
@@ -41,7 +51,17 @@ export class BlobStore {
 
   /** Whether there is something of the right length; whoever fetches it sees whether it is the right thing. */
   async has(ref: BlobRef): Promise<boolean> {
-    return (await this.redis.strlen(this.key(ref))) === ref.bytes;
+    return (await this.read(() => this.redis.strlen(this.key(ref)))) === ref.bytes;
+  }
+
+  /** @returns undefined where the key has another type */
+  private read<T>(command: () => Promise<T>): Promise<T | undefined> {
+    return this.attempt(() =>
+      command().catch((error: Error) => {
+        if (isWrongType(error)) return undefined;
+        throw error;
+      }),
+    );
   }
 
   /** Deletes payloads; where that fails, they expire. */

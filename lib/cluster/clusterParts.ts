@@ -120,8 +120,8 @@ export class ClusterParts implements MetaParts {
       known.users++;
       return known.sent;
     }
-    // Whoever does not find it has it put there again.
-    const sent = this.dispatcher.blobs.put(version).catch((error: Error) => this.say(error.message));
+    // It fails only when all is over.
+    const sent = this.dispatcher.blobs.put(version).catch(() => undefined);
     this.versions.set(sha256, { users: 1, sent });
     return sent;
   }
@@ -197,7 +197,7 @@ export class ClusterParts implements MetaParts {
   private async restore(version: StateVersion): Promise<void> {
     const { blobs } = this.dispatcher;
     if (version.ref && (await blobs.has(version.ref))) return;
-    if (version.ref && version.bytes) await this.dispatcher.put({ ref: version.ref, bytes: version.bytes });
+    if (version.ref && version.bytes) await blobs.put({ ref: version.ref, bytes: version.bytes });
     else {
       const ref = await this.recompute(version, version.made!);
       if (version.ref && ref.sha256 !== version.ref.sha256) {
@@ -278,7 +278,7 @@ export class ClusterParts implements MetaParts {
       if (!found) continue;
       const blob = blobOf(encodeState(found.state));
       family.state = { ...{ name: stateName(blob.ref), ...blob, isStored: true }, parts: 0, seconds: 0 };
-      await this.dispatcher.put(blob);
+      await this.dispatcher.blobs.put(blob);
     }
   }
 

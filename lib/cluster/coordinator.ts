@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import { sha256OfFile } from '../sha256';
 import type { PartsFactory } from '../meta/parts';
 import type { ClusterAddress } from './address';
@@ -7,7 +8,7 @@ import type { DispatchCounts } from './dispatcher';
 import { describeEngine, localEngine, queueNameOf } from './engine';
 import type { Engine } from './engine';
 import { within } from './patience';
-import { membersOf, Presence } from './presence';
+import { membersOf, Presence, RETURN_SECONDS } from './presence';
 import type { Member } from './presence';
 import { DEFAULT_NAME, RedisAccess } from './redis';
 import type { Say } from './redis';
@@ -49,45 +50,64 @@ export class Coordinator {
   private lastResult = performance.now();
   private results = 0;
 
+  private readonly presence: Presence;
+
   private constructor(
     private readonly access: RedisAccess,
+    private readonly redis: Redis,
     private readonly dispatcher: Dispatcher,
     private readonly engine: Engine,
     private readonly queue: string,
-    private readonly presence: Presence,
     private readonly problems: string | undefined,
     private readonly say: Say,
     private readonly fetchSeconds: number | undefined,
-  ) {}
+  ) {
+    this.presence = new Presence(redis, access, () => ({
+      ...{ role: 'coordinator' as const, queue, ...engine },
+      counts: { ...this.counts() },
+    }));
+  }
 
+  /** @throws {Error} if there is no Redis that can be used; nothing is left open then */
   static async open(options: CoordinatorOptions): Promise<Coordinator> {
     const { address, name = DEFAULT_NAME, pollSeconds = 5, priority, engine = localEngine(), say = () => {} } = options;
     const problems = options.problems === undefined ? undefined : await sha256OfFile(options.problems);
     const access = await RedisAccess.open(address, name, say, options.silenceSeconds);
-    const queue = queueNameOf(engine, problems);
-    const dispatcher = await Dispatcher.open(access, queue, { pollSeconds, priority });
-    const redis = access.connect();
-    const presence: Presence = new Presence(redis, access, () => ({
-      ...{ role: 'coordinator' as const, queue, ...engine },
-      counts: { ...coordinator.counts() },
-    }));
-    const coordinator: Coordinator = new Coordinator(
-      ...([access, dispatcher, engine, queue, presence, problems] as const),
-      (text) => say(address.redact(text)),
-      options.fetchSeconds,
-    );
-    await presence.start();
-    const look = async (): Promise<void> => {
-      // Without a connection it would wait, and all looks would be taken at once when it is back.
-      if (redis.status !== 'ready') return;
-      coordinator.members = await membersOf(redis, access);
-      dispatcher.setWorkers(coordinator.fitting.map(({ id }) => id));
-      coordinator.complain();
-    };
-    await look();
-    await dispatcher.sweep();
-    coordinator.timer = setInterval(() => void look().catch(() => undefined), 1000 * pollSeconds);
-    return coordinator;
+    let coordinator: Coordinator | undefined;
+    try {
+      const queue = queueNameOf(engine, problems);
+      const dispatcher = await Dispatcher.open(access, queue, { pollSeconds, priority });
+      coordinator = new Coordinator(
+        ...([access, access.connect(), dispatcher, engine, queue, problems] as const),
+        (text) => say(address.redact(text)),
+        options.fetchSeconds,
+      );
+      await coordinator.begin(pollSeconds);
+      return coordinator;
+    } catch (error) {
+      if (coordinator) await coordinator.close();
+      else access.close();
+      throw error;
+    }
+  }
+
+  private async begin(pollSeconds: number): Promise<void> {
+    await this.presence.start();
+    await this.look();
+    await this.dispatcher.sweep();
+    this.timer = setInterval(() => void this.look().catch(() => undefined), 1000 * pollSeconds);
+  }
+
+  /** Looks who is there. */
+  private async look(): Promise<void> {
+    // Without a connection it would wait, and all looks would be taken at once when it is back.
+    if (this.redis.status !== 'ready') return;
+    const found = await membersOf(this.redis, this.access);
+    // Who could not say it for a while has not gone.
+    const before = this.access.wasLostWithin(RETURN_SECONDS) ? this.members : [];
+    this.members = [...found, ...before.filter((member) => !found.some(({ id }) => id === member.id))];
+    this.dispatcher.setWorkers(this.fitting.map(({ id }) => id));
+    this.complain();
   }
 
   /** For `runMetaTraining`: the parts of a phase as jobs of this cluster. */

@@ -11,7 +11,7 @@ import type { Answer, Outstanding, PartRequest, Sent } from './orders';
 import { bundleId, orderId } from './partJob';
 import { within } from './patience';
 import { decodeParts, PayloadError } from './payloads';
-import type { Blob, BlobRef } from './payloads';
+import type { BlobRef } from './payloads';
 import type { RedisAccess } from './redis';
 import { WorkerQueues } from './workerQueues';
 
@@ -20,8 +20,8 @@ const MOST_REFUSALS = 3;
 const MOST_LOSSES = 20;
 /** How often a job is seen to wait for a worker that has none in hand before that worker counts as one that takes none. */
 const MOST_IDLE_LOOKS = 12;
-/** Between two tries to put it there, where Redis takes nothing, in milliseconds. */
-const REPAIR_PAUSE = 5000;
+/** Between two tries, where Redis answers with an error, in milliseconds. */
+const RETRY_PAUSE = 5000;
 /** How long taking back what is left may take at the end, in milliseconds. */
 const REMOVE_PATIENCE = 2000;
 
@@ -60,7 +60,7 @@ export class Dispatcher {
   private waiting: Outstanding[] = [];
   private outstanding = 0;
   private timer: NodeJS.Timeout | undefined;
-  private closed = false;
+  private readonly closing = new AbortController();
 
   private constructor(
     private readonly access: RedisAccess,
@@ -68,7 +68,7 @@ export class Dispatcher {
     queueName: string,
     priority: number | undefined,
   ) {
-    this.blobs = new BlobStore(redis, access);
+    this.blobs = new BlobStore(redis, access, (command) => this.persist(command));
     const here = (queue: JobQueue, job: Sent): boolean => queue.name === this.queues.nameOf(job.home);
     const listener = {
       completed: (_: JobQueue, id: string, reply: unknown) => this.handle(id, (job) => this.accept(job, reply)),
@@ -91,9 +91,30 @@ export class Dispatcher {
     { pollSeconds = 5, priority }: { pollSeconds?: number; priority?: number },
   ): Promise<Dispatcher> {
     const dispatcher = new Dispatcher(access, access.connect(), queueName, priority);
+    // If that fails there is nothing yet that would have to be closed, except `access`.
     await dispatcher.queues.of(undefined);
     dispatcher.timer = setInterval(() => dispatcher.poll(), 1000 * pollSeconds);
     return dispatcher;
+  }
+
+  private get closed(): boolean {
+    return this.closing.signal.aborted;
+  }
+
+  /**
+   * Does something with Redis as soon as it lets.
+   * @throws whatever it answered, once this is closed, and what is not about Redis
+   */
+  private async persist<T>(what: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await what();
+      } catch (error) {
+        if (this.closed || error instanceof JobDropped) throw error;
+        this.access.onError(error as Error);
+        await sleep(RETRY_PAUSE, undefined, { signal: this.closing.signal }).catch(() => undefined);
+      }
+    }
   }
 
   /** Orders that are in a queue. */
@@ -235,7 +256,7 @@ export class Dispatcher {
   private async look(job: Sent): Promise<void> {
     const queue = await this.queues.of(job.home);
     const outcome = await queue.look(job.id);
-    if (outcome.is !== 'waiting') job.idleLooks = 0;
+    if (outcome.is !== 'waiting' && outcome.is !== 'abandoned') job.idleLooks = 0;
     switch (outcome.is) {
       case 'lost':
         return this.takeBack(job, (o) => this.lost(o, 'the queue has lost it'));
@@ -244,18 +265,21 @@ export class Dispatcher {
       case 'failed':
         return this.failed(job, outcome.reason);
       case 'waiting':
-        return this.seeWaiting(job, queue);
+        return this.seeIdle(job, await queue.isInUse());
+      case 'abandoned':
+        return this.seeIdle(job, false);
       case 'damaged':
         this.counts.refused++;
         return queue.mend({ id: job.id, data: bundleOf(job.members) });
     }
   }
 
-  /** A job waits: its worker may take no jobs at all. */
-  private async seeWaiting(job: Sent, queue: JobQueue): Promise<void> {
+  /** A job waits, or was begun and left: its worker may take no jobs at all. */
+  private seeIdle(job: Sent, isInUse: boolean): void {
     const { home } = job;
+    // What was begun in the queue of all workers, BullMQ in any of them takes up again.
     if (home === undefined) return;
-    job.idleLooks = (await queue.isInUse()) ? 0 : job.idleLooks + 1;
+    job.idleLooks = isInUse ? 0 : job.idleLooks + 1;
     if (job.idleLooks < MOST_IDLE_LOOKS || !this.workers.has(home)) return;
     this.access.say(`worker ${home} says that it is there, but takes no jobs: others get them`);
     this.queues.giveUp(home);
@@ -364,35 +388,21 @@ export class Dispatcher {
       .catch(() => undefined);
   }
 
-  /** Puts a payload into Redis, as soon as it takes it. */
-  async put(blob: Blob): Promise<void> {
-    for (;;) {
-      try {
-        return await this.blobs.put(blob);
-      } catch (error) {
-        if (this.closed) throw error;
-        this.access.onError(error as Error);
-        await sleep(REPAIR_PAUSE);
-      }
-    }
-  }
-
   /** Puts an order into the queue again, with everything that it needs, as soon as Redis takes it. */
   private async repair(o: Outstanding): Promise<void> {
     this.counts.repaired++;
-    while (!this.closed) {
-      try {
+    try {
+      await this.persist(async () => {
+        if (this.closed) return;
         await o.restore();
         if (o.home !== undefined && !this.workers.has(o.home)) o.home = undefined;
         // An active job stays, with what it said of payloads then; its worker's answer is taken like any other.
         await (await this.queues.of(o.home)).remove(o.id);
-        return await this.add(o.home, [[o]]);
-      } catch (error) {
-        if (error instanceof JobDropped) return this.drop(o, `its state is lost, and ${error.message}`);
-        if (this.closed) return;
-        this.access.onError(error as Error);
-        await sleep(REPAIR_PAUSE);
-      }
+        await this.add(o.home, [[o]]);
+      });
+    } catch (error) {
+      if (error instanceof JobDropped) return this.drop(o, `its state is lost, and ${error.message}`);
+      if (!this.closed) throw error;
     }
   }
 
@@ -405,7 +415,7 @@ export class Dispatcher {
 
   /** Takes back what nobody has done yet. */
   async close(): Promise<void> {
-    this.closed = true;
+    this.closing.abort();
     clearInterval(this.timer);
     const left = [...this.sent.values()];
     this.sent.clear();

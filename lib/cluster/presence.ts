@@ -7,6 +7,8 @@ import type { RedisAccess } from './redis';
 /** How often a member says that it is there at least, and for how long it is believed, in seconds. */
 const EVERY_SECONDS = 5;
 const BELIEVED_SECONDS = 20;
+/** How long after a lost connection is back all have shown themselves again: connecting takes a few seconds, too. */
+export const RETURN_SECONDS = 10;
 
 /** Checks what should be the id of a member. */
 export const checkMemberId = hexadecimal(12, 'the id of a worker');

@@ -17,10 +17,16 @@ type BullMq = typeof import('bullmq');
 
 export type Say = (text: string) => void;
 
+/** Whether a key has another type than the command needs: somebody else has written there. */
+export function isWrongType(error: Error): boolean {
+  return error.message.includes('WRONGTYPE');
+}
+
 /** Connections to the cluster's Redis, and BullMQ, which are loaded only here. */
 export class RedisAccess {
   private readonly connections: Redis[] = [];
   private lost = false;
+  private backAt = -Infinity;
   private closing = false;
   private readonly saidAt = new Map<string, number>();
 
@@ -106,7 +112,13 @@ export class RedisAccess {
   private onReady(): void {
     if (!this.lost) return;
     this.lost = false;
+    this.backAt = performance.now();
     this.say(`connection to ${this.address.shown} is back`);
+  }
+
+  /** Whether a connection was lost not longer than so many seconds ago, or is lost. */
+  wasLostWithin(seconds: number): boolean {
+    return this.lost || performance.now() - this.backAt < 1000 * seconds;
   }
 
   /** Says what BullMQ reports; the loss of a connection is said once, by the above. */

@@ -93,6 +93,7 @@ export class ClusterWorker {
     this.blobs = new BlobStore(redis, access);
   }
 
+  /** @throws {Error} if there is no Redis that can be used; nothing is left open then */
   static async start(options: ClusterWorkerOptions): Promise<ClusterWorker> {
     const { address, problems, lockSeconds, name = DEFAULT_NAME, engine = localEngine() } = options;
     const say = (text: string): void => options.say?.(address.redact(text));
@@ -101,8 +102,13 @@ export class ClusterWorker {
     const redis = access.connect();
     const computer = options.compute ?? new Computer(problems);
     const self = new ClusterWorker(access, redis, computer, engine, hash, say);
-    await self.listen(lockSeconds);
-    return self;
+    try {
+      await self.listen(lockSeconds);
+      return self;
+    } catch (error) {
+      await self.close(true);
+      throw error;
+    }
   }
 
   private async listen(lockSeconds: number): Promise<void> {
@@ -119,7 +125,8 @@ export class ClusterWorker {
     this.consumers = [[queue, 1] as const, [this.ownQueue, JOBS_AHEAD] as const].map(([name, concurrency]) =>
       this.consume(name, concurrency, lockSeconds),
     );
-    await this.sayWhoWaits(queue);
+    // It works without having been told.
+    await this.sayWhoWaits(queue).catch((error: Error) => access.onError(error));
   }
 
   private consume(queue: string, concurrency: number, lockSeconds: number): Worker<Bundle, BundleReply> {

@@ -1,4 +1,4 @@
-import { Queue } from 'bullmq';
+import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,10 +44,20 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     }
   }
 
-  it('says that a worker is there which takes no jobs: others get them, and the bits are the same', async () => {
-    const id = '0123456789ab';
+  /** Says that there is a worker of this id. */
+  async function pretend(id: string): Promise<void> {
     const member = { role: 'worker', id, host: hostname(), process: 1, queue, ...localEngine(), counts: {} };
     await redis.set(`learned-optimizer:member:${id}`, JSON.stringify(member));
+  }
+
+  /** Keys of the jobs that there are, in any queue. */
+  async function jobKeys(): Promise<string[]> {
+    return (await redis.keys(`learned-optimizer:${queue}*:*`)).filter((key) => /:[0-9a-f]{40}$/.test(key));
+  }
+
+  it('says that a worker is there which takes no jobs: others get them, and the bits are the same', async () => {
+    const id = '0123456789ab';
+    await pretend(id);
     workers = [startWorker(server.url)];
     const { average, counts, said } = await runOnCluster(server.url, config, { pollSeconds: 0.25 });
     expect(average).toEqual(undisturbed);
@@ -55,6 +65,23 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     expect(said.filter((text) => text.includes(`worker ${id} says that it is there, but takes no jobs`))).toHaveLength(
       1,
     );
+  });
+
+  it('takes a job as a worker that is there, and leaves it: others get its jobs, and the bits are the same', async () => {
+    const id = '0123456789ab';
+    await pretend(id);
+    const run = runOnCluster(server.url, config, { pollSeconds: 0.25 });
+    const taker = new Worker(homeQueueOf(queue, id), undefined, {
+      ...{ connection: redis.duplicate({ maxRetriesPerRequest: null }), prefix: 'learned-optimizer', autorun: false },
+      lockDuration: 200,
+    });
+    while (!(await taker.getNextJob('token', { block: false }))) await sleep(20);
+    workers = [startWorker(server.url)];
+    const { average, counts, said } = await run;
+    await taker.close();
+    expect(average).toEqual(undisturbed);
+    expect(counts).toMatchObject({ results: 35, dropped: 0, refused: 0 });
+    expect(said.join('\n')).toContain(`worker ${id} says that it is there, but takes no jobs`);
   });
 
   it("has left a worker's queue paused, killed while deleting it: the worker gets its jobs", async () => {
@@ -73,7 +100,7 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     let keys: string[] = [];
     while (keys.length < 7) {
       await sleep(20);
-      keys = (await redis.keys(`learned-optimizer:${queue}:*`)).filter((key) => /:[0-9a-f]{40}$/.test(key));
+      keys = await jobKeys();
     }
     for (const key of keys) {
       await redis.hset(key, 'data', '{"orders": [');
@@ -86,6 +113,68 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     expect(counts).toMatchObject({ results: 35, dropped: 0 });
     expect(counts.refused).toBe(7);
     expect(said.join('\n')).toMatch(/JSON/);
+  });
+
+  it('puts keys of another type in the place of jobs and payloads: refused or lost, made again, the same bits', async () => {
+    const run = runOnCluster(server.url, config, { pollSeconds: 0.25 });
+    let keys: string[] = [];
+    while (keys.length < 7) {
+      await sleep(20);
+      keys = await jobKeys();
+    }
+    const payloads = await redis.keys('learned-optimizer:blob:*');
+    expect(payloads).toHaveLength(1);
+    for (const key of [...payloads, ...keys]) await redis.multi().del(key).rpush(key, 'not what you think').exec();
+    workers = [startWorker(server.url)];
+    const { average, counts } = await run;
+    expect(average).toEqual(undisturbed);
+    expect(counts).toMatchObject({ results: 35, dropped: 0 });
+    expect(counts.repaired).toBeGreaterThanOrEqual(7);
+  });
+
+  it('has taken all connections but those that there are: jobs are looked at without events, the same bits', async () => {
+    workers = [startWorker(server.url, { delay: 50 }), startWorker(server.url, { delay: 50 })];
+    while ((await redis.keys('learned-optimizer:member:*')).length < 2) await sleep(20);
+    await sleep(1000);
+    const connections = Number(/connected_clients:(\d+)/.exec(await redis.info('clients'))![1]);
+    // The coordinator gets its two and one for the events of the queue of all, and none for those of its workers' queues.
+    await redis.config('SET', 'maxclients', connections + 3);
+    const { average, counts, said } = await runOnCluster(server.url, config, { pollSeconds: 0.25 }).finally(() =>
+      redis.config('SET', 'maxclients', 1000),
+    );
+    expect(average).toEqual(undisturbed);
+    expect(counts).toMatchObject({ results: 35, dropped: 0, refused: 0, repaired: 0 });
+    expect(await redis.info('stats')).toMatch(/rejected_connections:[1-9]/);
+    expect(said.join('\n')).toMatch(/no connection for the events of queue .*maxclients/);
+  });
+
+  it('cuts all connections and takes the signs of life away: workers are believed until they can give new ones', async () => {
+    workers = [startWorker(server.url, { delay: 20 }), startWorker(server.url, { delay: 20 })];
+    const { average, counts } = await runOnCluster(server.url, config, {
+      pollSeconds: 0.5,
+      onIteration: async (iteration) => {
+        if (iteration !== 2) return;
+        await redis.del(await redis.keys('learned-optimizer:member:*'));
+        await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      },
+    });
+    expect(average).toEqual(undisturbed);
+    expect(counts).toMatchObject({ results: 35, dropped: 0, refused: 0, recomputed: 0, repaired: 0 });
+  });
+
+  it('allows too few commands: a coordinator that cannot start says so and leaves no connection behind', async () => {
+    await redis.acl('SETUSER', 'narrow', 'on', '>secret', '~*', '+@all', '-scan');
+    const address = parseAddress(server.url.replace('//', '//narrow:secret@'), 'test');
+    await expect(Coordinator.open({ address })).rejects.toThrow(/NOPERM.*scan/);
+    const left = (): Promise<string> => redis.client('LIST') as Promise<string>;
+    for (let k = 0; k < 50 && (await left()).includes('user=narrow'); k++) await sleep(20);
+    expect(await left()).not.toContain('user=narrow');
+    // It works for whoever it gets jobs from, and cannot say whom it is of no use to.
+    const said: string[] = [];
+    const worker = await ClusterWorker.start({ address, lockSeconds: 2, say: (text) => said.push(text) });
+    await worker.close();
+    expect(said.join('\n')).toMatch(/NOPERM.*scan/);
+    await redis.acl('DELUSER', 'narrow');
   });
 
   it('fills its memory for a while: the run says so, waits, and gives the same bits', async () => {

@@ -103,7 +103,7 @@ export class ClusterParts implements MetaParts {
       family.latest = part.catch(() => undefined);
       return part;
     });
-    const done = await Promise.all(parts);
+    const done = await this.dispatcher.unlessCancelled(Promise.all(parts));
     this.release(metaParameters);
     const isDropped = (part: FamilyResult | DroppedPart): part is DroppedPart => 'reason' in part;
     return {
@@ -147,7 +147,9 @@ export class ClusterParts implements MetaParts {
     };
     const made = { job, metaParameters, length, before };
     const home = this.homes.of(index);
-    const publish = (before?.parts ?? 0) + 1 >= FETCH_PARTS || (before?.seconds ?? 0) >= this.fetchSeconds;
+    const isDue = (before?.parts ?? 0) + 1 >= FETCH_PARTS || (before?.seconds ?? 0) >= this.fetchSeconds;
+    // Nobody knows who does the next one, and without the state he would have to do this one again.
+    const publish = isDue || (before !== undefined && home === undefined);
     try {
       // A worker to which the family moves has not got its state.
       if (before && before.home !== home && !before.isStored) await this.restore(before);
@@ -264,7 +266,11 @@ export class ClusterParts implements MetaParts {
     return bytes;
   }
 
-  async exportState(): Promise<FamilyState[]> {
+  exportState(): Promise<FamilyState[]> {
+    return this.dispatcher.unlessCancelled(this.holdAll());
+  }
+
+  private async holdAll(): Promise<FamilyState[]> {
     await Promise.all(this.families.map(({ latest }) => latest));
     const begun = this.families.filter(({ state }) => state);
     return Promise.all(
@@ -278,7 +284,7 @@ export class ClusterParts implements MetaParts {
       if (!found) continue;
       const blob = blobOf(encodeState(found.state));
       family.state = { ...{ name: stateName(blob.ref), ...blob, isStored: true }, parts: 0, seconds: 0 };
-      await this.dispatcher.blobs.put(blob);
+      await this.dispatcher.unlessCancelled(this.dispatcher.blobs.put(blob));
     }
   }
 

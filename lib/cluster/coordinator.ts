@@ -16,6 +16,8 @@ import type { Say } from './redis';
 /** Seconds without a worker, or without a result, after which the coordinator says so, and between two such words. */
 const PATIENCE_SECONDS = 15;
 const REPEAT_SECONDS = 120;
+/** How long a run that is to end waits for the next result, so that it can write a checkpoint. */
+const LAST_PATIENCE_SECONDS = 10;
 /** How long taking leave may take, in milliseconds: a connection may be lost at any time. */
 const CLOSE_PATIENCE = 6000;
 
@@ -29,6 +31,11 @@ export interface CoordinatorOptions {
   readonly pollSeconds?: number;
   /** Seconds of computation after which a family's state is fetched from the worker that has it (2). */
   readonly fetchSeconds?: number;
+  /**
+   * That the run is to end. It does so after an iteration; this sees to it that it does not wait for results that do not come:
+   * what is waited for then fails with the signal's reason.
+   */
+  readonly signal?: AbortSignal;
   /** As of `RedisAccess.open`. */
   readonly silenceSeconds?: number;
   readonly engine?: Engine;
@@ -46,6 +53,7 @@ export interface CoordinatorCounts extends DispatchCounts {
 export class Coordinator {
   private members: readonly Member[] = [];
   private timer: NodeJS.Timeout | undefined;
+  private ending: NodeJS.Timeout | undefined;
   private lastWord = -Infinity;
   private lastResult = performance.now();
   private results = 0;
@@ -82,7 +90,7 @@ export class Coordinator {
         (text) => say(address.redact(text)),
         options.fetchSeconds,
       );
-      await coordinator.begin(pollSeconds);
+      await coordinator.begin(pollSeconds, options.signal);
       return coordinator;
     } catch (error) {
       if (coordinator) await coordinator.close();
@@ -91,11 +99,29 @@ export class Coordinator {
     }
   }
 
-  private async begin(pollSeconds: number): Promise<void> {
+  private async begin(pollSeconds: number, signal: AbortSignal | undefined): Promise<void> {
+    signal?.addEventListener('abort', () => this.end(signal.reason as Error), { once: true });
     await this.presence.start();
     await this.look();
     await this.dispatcher.sweep();
     this.timer = setInterval(() => void this.look().catch(() => undefined), 1000 * pollSeconds);
+  }
+
+  /** Ends a run that waits for results that do not come. */
+  private end(reason: Error): void {
+    const { dispatcher } = this;
+    if (dispatcher.isBusy) {
+      this.say(
+        `the run ends after this iteration; if no result comes for ${LAST_PATIENCE_SECONDS} s, with its last checkpoint`,
+      );
+    }
+    let [results, since] = [0, 0];
+    this.ending = setInterval(() => {
+      const { isBusy, counts } = dispatcher;
+      if (!isBusy || counts.results !== results || since === 0) since = performance.now();
+      results = counts.results;
+      if (performance.now() - since > 1000 * LAST_PATIENCE_SECONDS) dispatcher.cancel(reason);
+    }, 500);
   }
 
   /** Looks who is there. */
@@ -144,7 +170,7 @@ export class Coordinator {
       (m) => `${m.host} (${describeEngine(m)}${m.queue === queueNameOf(m) ? '' : ', --problems or another release'})`,
     );
     this.say(
-      `no result for ${seconds} s: ${this.dispatcher.open} jobs wait, ${this.workers} workers fit. ` +
+      `no result for ${seconds} s: ${this.dispatcher.open} parts are waited for, ${this.workers} workers fit. ` +
         `Wanted: ${describeEngine(this.engine)}${this.problems ? ', with --problems' : ''}` +
         (unfit.length > 0 ? `; others are there: ${unfit.slice(0, 5).join(', ')}` : ''),
     );
@@ -152,6 +178,7 @@ export class Coordinator {
 
   async close(): Promise<void> {
     clearInterval(this.timer);
+    clearInterval(this.ending);
     await within(CLOSE_PATIENCE, Promise.all([this.presence.stop(), this.dispatcher.close()]));
     this.access.close();
   }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { TruncationResult } from '../meta/estimator';
 import { BlobStore } from './blobs';
@@ -9,7 +8,7 @@ import type { JobQueue } from './jobQueue';
 import { bundleOf, JobDropped, pack } from './orders';
 import type { Answer, Outstanding, PartRequest, Sent } from './orders';
 import { bundleId, orderId } from './partJob';
-import { within } from './patience';
+import { persist, within } from './patience';
 import { decodeParts, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import type { RedisAccess } from './redis';
@@ -61,6 +60,8 @@ export class Dispatcher {
   private outstanding = 0;
   private timer: NodeJS.Timeout | undefined;
   private readonly closing = new AbortController();
+  private cancelling!: (reason: Error) => void;
+  private readonly cancelled = new Promise<never>((_, reject) => (this.cancelling = reject));
 
   private constructor(
     private readonly access: RedisAccess,
@@ -69,6 +70,8 @@ export class Dispatcher {
     priority: number | undefined,
   ) {
     this.blobs = new BlobStore(redis, access, (command) => this.persist(command));
+    // An error only for who waits.
+    this.cancelled.catch(() => undefined);
     const here = (queue: JobQueue, job: Sent): boolean => queue.name === this.queues.nameOf(job.home);
     const listener = {
       completed: (_: JobQueue, id: string, reply: unknown) => this.handle(id, (job) => this.accept(job, reply)),
@@ -101,23 +104,16 @@ export class Dispatcher {
     return this.closing.signal.aborted;
   }
 
-  /**
-   * Does something with Redis as soon as it lets.
-   * @throws whatever it answered, once this is closed, and what is not about Redis
-   */
-  private async persist<T>(what: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await what();
-      } catch (error) {
-        if (this.closed || error instanceof JobDropped) throw error;
-        this.access.onError(error as Error);
-        await sleep(RETRY_PAUSE, undefined, { signal: this.closing.signal }).catch(() => undefined);
-      }
-    }
+  /** Does something with Redis as soon as it lets, unless this is closed or the error is not Redis's. */
+  private persist<T>(what: () => Promise<T>): Promise<T> {
+    return persist(what, {
+      ...{ signal: this.closing.signal, pause: RETRY_PAUSE },
+      onError: (error) => this.access.onError(error),
+      isFinal: (error) => error instanceof JobDropped,
+    });
   }
 
-  /** Orders that are in a queue. */
+  /** Orders that are in a queue or in work. */
   get open(): number {
     return [...this.sent.values()].reduce((sum, { members }) => sum + members.length, 0);
   }
@@ -125,6 +121,17 @@ export class Dispatcher {
   /** Whether any order is waited for, in a queue or about to be put there again. */
   get isBusy(): boolean {
     return this.outstanding > 0;
+  }
+
+  /** Ends the waiting of whoever waits by `unlessCancelled`. */
+  cancel(reason: Error): void {
+    this.closing.abort();
+    this.cancelling(reason);
+  }
+
+  /** @throws the reason of `cancel` if that comes first */
+  unlessCancelled<T>(what: Promise<T>): Promise<T> {
+    return Promise.race([what, this.cancelled]);
   }
 
   /** Workers that are there, by their ids. */
@@ -195,15 +202,17 @@ export class Dispatcher {
 
   private async add(home: string | undefined, bundles: readonly (readonly Outstanding[])[]): Promise<void> {
     const jobs = bundles.map((members) => ({ id: bundleId(members.map(({ id }) => id)), home, members }));
-    const added = this.queues.of(home).then((queue) =>
-      queue.add(
+    const added = this.queues.of(home).then(async (queue) => {
+      // Nobody would say that they are there already, from an earlier run.
+      if (!queue.hasEvents) await queue.removeFailed(jobs.map(({ id }) => id));
+      await queue.add(
         jobs.map(({ id, members }) => ({
           ...{ id, data: bundleOf(members) },
           // A home has one try: where it fails, another worker may not.
           attempts: home === undefined ? Math.max(1, ATTEMPTS - members[0].tried) : 1,
         })),
-      ),
-    );
+      );
+    });
     // Whatever is to be done about it waits until it is there.
     const handling = added.catch(() => undefined);
     const sent = jobs.map((job): Sent => ({ ...job, handling, isLookedAt: false, idleLooks: 0 }));
@@ -256,7 +265,7 @@ export class Dispatcher {
   private async look(job: Sent): Promise<void> {
     const queue = await this.queues.of(job.home);
     const outcome = await queue.look(job.id);
-    if (outcome.is !== 'waiting' && outcome.is !== 'abandoned') job.idleLooks = 0;
+    if (outcome.is !== 'waiting') job.idleLooks = 0;
     switch (outcome.is) {
       case 'lost':
         return this.takeBack(job, (o) => this.lost(o, 'the queue has lost it'));
@@ -265,24 +274,27 @@ export class Dispatcher {
       case 'failed':
         return this.failed(job, outcome.reason);
       case 'waiting':
-        return this.seeIdle(job, await queue.isInUse());
+        return this.seeWaiting(job, queue);
       case 'abandoned':
-        return this.seeIdle(job, false);
+        // One in the queue of all workers is taken up again by BullMQ in any of them.
+        return job.home === undefined ? undefined : this.takeBack(job, (o) => this.lost(o, 'its worker has left it'));
       case 'damaged':
         this.counts.refused++;
-        return queue.mend({ id: job.id, data: bundleOf(job.members) });
+        await queue.discard(job.id);
+        return this.takeBack(job, (o) => this.lost(o, 'what its job says was damaged'));
     }
   }
 
-  /** A job waits, or was begun and left: its worker may take no jobs at all. */
-  private seeIdle(job: Sent, isInUse: boolean): void {
+  /** A job waits: its worker may take no jobs at all. */
+  private async seeWaiting(job: Sent, queue: JobQueue): Promise<void> {
     const { home } = job;
-    // What was begun in the queue of all workers, BullMQ in any of them takes up again.
     if (home === undefined) return;
-    job.idleLooks = isInUse ? 0 : job.idleLooks + 1;
+    job.idleLooks = (await queue.isInUse()) ? 0 : job.idleLooks + 1;
     if (job.idleLooks < MOST_IDLE_LOOKS || !this.workers.has(home)) return;
-    this.access.say(`worker ${home} says that it is there, but takes no jobs: others get them`);
-    this.queues.giveUp(home);
+    const minutes = this.queues.giveUp(home);
+    this.access.say(
+      `worker ${home} says that it is there, but takes no jobs: others get them; it is tried again in ${minutes} minutes`,
+    );
     this.evict();
   }
 

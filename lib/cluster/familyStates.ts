@@ -1,7 +1,7 @@
 import type { PartJob, PartPhase } from './partJob';
 
 /** Phases whose families are kept. */
-const MOST_PHASES = 4;
+const MOST_PHASES = 16;
 
 /** In which states the families of a computer are. */
 export class FamilyStates {
@@ -26,7 +26,7 @@ export class FamilyStates {
   }
 
   has({ shared, family }: PartJob, name: string): boolean {
-    return this.namesOf(shared).get(family)?.includes(name) ?? false;
+    return this.phases.get(JSON.stringify(shared))?.names.get(family)?.includes(name) ?? false;
   }
 
   set({ shared, family }: PartJob, names: readonly string[]): void {

@@ -1,4 +1,4 @@
-import type { JobsOptions, Queue, QueueEvents, QueueEventsOptions } from 'bullmq';
+import type { JobsOptions, Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { within } from './patience';
 import { isWrongType } from './redis';
@@ -28,6 +28,11 @@ export interface QueueListener {
   duplicated(queue: JobQueue, id: string): void;
 }
 
+/** Fields of a job that BullMQ reads as JSON; it can do nothing with a job where it cannot. */
+const JSON_FIELDS = ['data', 'opts', 'progress', 'parent'] as const;
+/** A job that lost its worker so often, and that BullMQ does not let fail by itself, is damaged in another way. */
+const MOST_STALLS = 8;
+
 /** How a job is, without having been told. */
 export type JobOutcome =
   /** Waiting: nobody has begun it. Damaged: what it says cannot be read by anybody. */
@@ -42,18 +47,27 @@ export interface NewJob {
   readonly attempts: number;
 }
 
+/** What listens to the events of a queue. */
+interface Ears {
+  readonly events: QueueEvents;
+  readonly connection: Redis;
+}
+
 /** A queue of BullMQ and its events. */
 export class JobQueue {
+  private isClosed = false;
+  private ears: Ears | undefined;
+  /** How often connections for events were closed in a row. */
+  private closed = 0;
+
   private constructor(
     readonly name: string,
+    private readonly access: RedisAccess,
     private readonly redis: Redis,
     private readonly queue: Queue,
-    private readonly events: QueueEvents,
-    private readonly eventsConnection: Redis,
+    private readonly listener: QueueListener,
     private readonly priority: number | undefined,
   ) {}
-
-  private isClosed = false;
 
   /** @param priority of the jobs among those of other coordinators: 1 comes first; undefined: before all with one */
   static async open(
@@ -63,45 +77,46 @@ export class JobQueue {
     listener: QueueListener,
     priority?: number,
   ): Promise<JobQueue> {
-    const { Queue, QueueEvents } = access.bullmq;
-    const queue = new Queue(name, { connection: redis, prefix: access.name });
+    const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name });
     queue.on('error', (error) => access.onError(error));
     await queue.waitUntilReady();
     // From the event after the last one, whenever reading begins.
     const [last] = await redis.xrevrange(access.key(name, 'events'), '+', '-', 'COUNT', 1);
-    const eventsConnection = redis.duplicate();
-    let closed = 0;
-    eventsConnection.on('ready', () => (closed = 0));
-    eventsConnection.on('close', () => {
-      // Else the loss of all connections is said by `access`.
-      closed = redis.status === 'ready' ? closed + 1 : 0;
-      if (closed === MOST_CLOSED) access.say(`no connection for the events of queue ${name}, ${NO_EVENTS}`);
-    });
-    // BullMQ takes a duplicate of what it gets; it is to be this one, which can be closed at any time.
-    eventsConnection.duplicate = () => eventsConnection;
-    const options = {
-      ...{ connection: eventsConnection, prefix: access.name },
-      ...{ lastEventId: last?.[0] ?? '0-0', autorun: false },
-    };
-    const events = new QueueEvents(name, options);
-    events.on('error', (error) => access.onError(error));
-    const self = new JobQueue(name, redis, queue, events, eventsConnection, priority);
-    events.on('completed', ({ jobId, returnvalue }) => listener.completed(self, jobId, returnvalue as unknown));
-    events.on('failed', ({ jobId }) => listener.failed(self, jobId));
-    events.on('duplicated', ({ jobId }) => listener.duplicated(self, jobId));
+    const self = new JobQueue(name, access, redis, queue, listener, priority);
     // Not waited for: where Redis takes no more connections, jobs are looked at without events.
-    self.read(access);
+    self.listen(last?.[0] ?? '0-0');
     return self;
   }
 
-  /** Reads events. One that cannot be read ends that; those that come after the pause are read again. */
-  private read(access: RedisAccess): void {
-    this.events.run().catch((error: Error) => {
+  /** Reads events after one. One that cannot be read ends that; those that come after a pause are read again. */
+  private listen(after: string): void {
+    const { access, name, listener } = this;
+    const connection = this.redis.duplicate();
+    connection.on('ready', () => (this.closed = 0));
+    connection.on('close', () => this.onClosed());
+    // BullMQ takes a duplicate of what it gets; it is to be this one, which can be closed at any time.
+    connection.duplicate = () => connection;
+    const events = new access.bullmq.QueueEvents(name, {
+      ...{ connection, prefix: access.name, lastEventId: after, autorun: false },
+    });
+    this.ears = { events, connection };
+    events.on('error', (error) => access.onError(error));
+    events.on('completed', ({ jobId, returnvalue }) => listener.completed(this, jobId, returnvalue as unknown));
+    events.on('failed', ({ jobId }) => listener.failed(this, jobId));
+    events.on('duplicated', ({ jobId }) => listener.duplicated(this, jobId));
+    events.run().catch(async (error: Error) => {
       if (this.isClosed) return;
       access.onError(error);
-      (this.events.opts as QueueEventsOptions).lastEventId = '$';
-      setTimeout(() => this.isClosed || this.read(access), EVENTS_PAUSE).unref();
+      await deafen({ events, connection });
+      setTimeout(() => this.isClosed || this.listen('$'), EVENTS_PAUSE).unref();
     });
+  }
+
+  private onClosed(): void {
+    // Else the loss of all connections is said by `access`.
+    this.closed = this.redis.status === 'ready' && !this.isClosed ? this.closed + 1 : 0;
+    if (this.closed === MOST_CLOSED)
+      this.access.say(`no connection for the events of queue ${this.name}, ${NO_EVENTS}`);
   }
 
   /** Lets workers take jobs again after a pause. */
@@ -135,11 +150,15 @@ export class JobQueue {
     // The state first: a job that was read before it ended has no result yet.
     const state = await this.queue.getJobState(id);
     if (state === 'unknown') return { is: 'lost' };
-    const [data, reply, reason] = await this.fields(id, ['data', 'returnvalue', 'failedReason']);
-    if (data === null) return { is: 'lost' };
+    const [reply, reason, stalls, ...texts] = await this.fields(id, [
+      ...['returnvalue', 'failedReason', 'stc'],
+      ...JSON_FIELDS,
+    ]);
+    if (texts[0] === null) return { is: 'lost' };
     if (state === 'completed') return { is: 'completed', reply: parsed(reply) };
     if (state === 'failed') return { is: 'failed', reason: reason ?? 'no reason given' };
-    if (parsed(data) === undefined) return { is: 'damaged' };
+    const isDamaged = texts.some((text) => text !== null && parsed(text) === undefined);
+    if (isDamaged || Number(stalls) > MOST_STALLS) return { is: 'damaged' };
     if (state !== 'active') return { is: 'waiting' };
     return { is: (await this.redis.exists(this.queue.toKey(`${id}:lock`))) === 1 ? 'active' : 'abandoned' };
   }
@@ -157,9 +176,21 @@ export class JobQueue {
     }
   }
 
-  /** Says again what a job is. */
-  async mend({ id, data }: Pick<NewJob, 'id' | 'data'>): Promise<void> {
-    await this.redis.hset(this.queue.toKey(id), 'data', JSON.stringify(data));
+  /** Deletes what a job says; `remove` can then take it out of the queue, whoever is at it. */
+  async discard(id: string): Promise<void> {
+    const key = this.queue.toKey(id);
+    await this.redis.unlink(key, `${key}:lock`);
+  }
+
+  /** Whether events come at present. */
+  get hasEvents(): boolean {
+    return this.ears?.connection.status === 'ready';
+  }
+
+  /** Takes those jobs out of the queue that have failed, in an earlier run. */
+  async removeFailed(ids: readonly string[]): Promise<void> {
+    const scores = await this.redis.zmscore(this.queue.toKey('failed'), ...ids);
+    await Promise.all(ids.filter((_, k) => scores[k] !== null).map((id) => this.remove(id)));
   }
 
   /** Whether somebody is at one of its jobs. */
@@ -169,13 +200,22 @@ export class JobQueue {
 
   async close(): Promise<void> {
     this.isClosed = true;
-    // One that has never been there could not be closed otherwise.
-    if (this.eventsConnection.status !== 'ready') this.eventsConnection.disconnect();
-    await within(CLOSE_PATIENCE, Promise.allSettled([this.events.close(), this.queue.close()]));
-    // BullMQ may leave a connection behind that tries again for ever.
-    this.eventsConnection.on('error', () => undefined);
-    this.eventsConnection.disconnect();
+    await Promise.all([this.ears && deafen(this.ears), within(CLOSE_PATIENCE, this.queue.close())]);
   }
+}
+
+async function deafen({ events, connection }: Ears): Promise<void> {
+  // One that has never been there could not be closed otherwise.
+  if (connection.status !== 'ready') disconnect(connection);
+  await within(CLOSE_PATIENCE, events.close());
+  // BullMQ may leave it behind, trying again for ever.
+  disconnect(connection);
+}
+
+function disconnect(connection: Redis): void {
+  connection.on('error', () => undefined);
+  // ioredis waits for the end of one that has ended.
+  if (connection.status !== 'end') connection.disconnect();
 }
 
 /** What a JSON text says; undefined for anything else. */

@@ -8,3 +8,30 @@ export async function within(milliseconds: number, what: Promise<unknown>): Prom
   waiting.abort();
   await patience.catch(() => undefined);
 }
+
+/** How something is tried until it can be done. */
+export interface Persistence {
+  /** Aborted: there is no further try. */
+  readonly signal: AbortSignal;
+  readonly onError: (error: Error) => void;
+  /** Between two tries, in milliseconds. */
+  readonly pause: number;
+  /** Errors that no further try would spare. */
+  readonly isFinal?: (error: unknown) => boolean;
+}
+
+/**
+ * Does something as soon as it can be done.
+ * @throws the error of the last try once the signal is aborted, and final errors
+ */
+export async function persist<T>(what: () => Promise<T>, { signal, onError, pause, isFinal }: Persistence): Promise<T> {
+  for (;;) {
+    try {
+      return await what();
+    } catch (error) {
+      if (signal.aborted || isFinal?.(error)) throw error;
+      onError(error as Error);
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { ClusterAddress } from './address';
 import { homeQueueOf } from './engine';
+import { within } from './patience';
 import { membersOf } from './presence';
 import type { Member } from './presence';
 import { DEFAULT_NAME, RedisAccess } from './redis';
@@ -30,43 +31,61 @@ async function statusOf(access: RedisAccess, redis: Redis, name: string): Promis
   const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name, skipMetasUpdate: true });
   try {
     const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
-    const [last] = await queue.getFailed(0, 0);
+    // Not by BullMQ, which reads the whole job: anybody may have written there.
+    const [last] = await redis.zrevrange(queue.toKey('failed'), 0, 0);
+    const reason = last === undefined ? null : await redis.hget(queue.toKey(last), 'failedReason');
     return {
       queue: name,
       waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0),
       active: counts['active'] ?? 0,
       delayed: counts['delayed'] ?? 0,
       failed: counts['failed'] ?? 0,
-      ...(last ? { lastFailure: (last.failedReason ?? '').slice(0, 500) } : {}),
+      ...(reason === null ? {} : { lastFailure: reason.slice(0, 500) }),
     };
   } finally {
     await queue.close();
   }
 }
 
-/** What a cluster is doing now. Changes nothing. */
+/** How long looking may take, in milliseconds. */
+const PATIENCE = 20_000;
+
+/**
+ * What a cluster is doing now. Changes nothing.
+ * @throws {Error} if Redis cannot be reached, or does not answer for 20 seconds
+ */
 export async function clusterStatus(address: ClusterAddress, name: string = DEFAULT_NAME): Promise<ClusterStatus> {
   const access = await RedisAccess.open(address, name, () => undefined);
   try {
-    const redis = access.connect();
-    const members = await membersOf(redis, access);
-    const queues: QueueStatus[] = [];
-    for (const queueName of [...new Set(members.map(({ queue }) => queue))].sort()) {
-      const workers = members.filter(({ role, queue }) => role === 'worker' && queue === queueName);
-      const names = [queueName, ...workers.map(({ id }) => homeQueueOf(queueName, id))];
-      const parts = await Promise.all(names.map((part) => statusOf(access, redis, part)));
-      const sum = (field: 'waiting' | 'active' | 'delayed' | 'failed'): number =>
-        parts.reduce((total, part) => total + part[field], 0);
-      const lastFailure = parts.find((part) => part.lastFailure !== undefined)?.lastFailure;
-      queues.push({
-        ...{ queue: queueName, waiting: sum('waiting'), active: sum('active'), delayed: sum('delayed') },
-        ...{ failed: sum('failed'), ...(lastFailure === undefined ? {} : { lastFailure }) },
-      });
-    }
-    const memory = await redis.info('memory');
-    const number = (field: string): number => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
-    return { members, queues, memoryBytes: number('used_memory'), memoryLimitBytes: number('maxmemory') };
+    let status: ClusterStatus | undefined;
+    await within(
+      PATIENCE,
+      look(access).then((found) => (status = found)),
+    );
+    if (!status) throw new Error(`cluster: ${address.shown} was reached, but did not answer for ${PATIENCE / 1000} s`);
+    return status;
   } finally {
     access.close();
   }
+}
+
+async function look(access: RedisAccess): Promise<ClusterStatus> {
+  const redis = access.connect();
+  const members = await membersOf(redis, access);
+  const queues: QueueStatus[] = [];
+  for (const queueName of [...new Set(members.map(({ queue }) => queue))].sort()) {
+    const workers = members.filter(({ role, queue }) => role === 'worker' && queue === queueName);
+    const names = [queueName, ...workers.map(({ id }) => homeQueueOf(queueName, id))];
+    const parts = await Promise.all(names.map((part) => statusOf(access, redis, part)));
+    const sum = (field: 'waiting' | 'active' | 'delayed' | 'failed'): number =>
+      parts.reduce((total, part) => total + part[field], 0);
+    const lastFailure = parts.find((part) => part.lastFailure !== undefined)?.lastFailure;
+    queues.push({
+      ...{ queue: queueName, waiting: sum('waiting'), active: sum('active'), delayed: sum('delayed') },
+      ...{ failed: sum('failed'), ...(lastFailure === undefined ? {} : { lastFailure }) },
+    });
+  }
+  const memory = await redis.info('memory');
+  const number = (field: string): number => Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(memory)?.[1] ?? 0);
+  return { members, queues, memoryBytes: number('used_memory'), memoryLimitBytes: number('maxmemory') };
 }

@@ -11,7 +11,7 @@ import { describeEngine, homeQueueOf, localEngine, queueNameOf, sameEngine } fro
 import type { Engine } from './engine';
 import { checkBundle, stateName } from './partJob';
 import type { Bundle, IdentifiedOrder, PartPhase } from './partJob';
-import { within } from './patience';
+import { persist, within } from './patience';
 import { decodeMetaParameters, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import { membersOf, Presence } from './presence';
@@ -28,6 +28,10 @@ const MOST_VERSIONS = 4;
 const MOST_STALLS = 5;
 /** Jobs for this worker alone that it holds: one in hand, one whose payloads are fetched meanwhile. */
 const JOBS_AHEAD = 2;
+/** Between two tries, where Redis answers with an error, in milliseconds. */
+const RETRY_PAUSE = 1000;
+/** How often to look for coordinators that this worker is of no use to, in milliseconds. */
+const BETWEEN_LOOKS = 60_000;
 /** How long taking leave waits for a connection that is lost, in milliseconds. */
 const LEAVE_PATIENCE = 5000;
 
@@ -79,6 +83,10 @@ export class ClusterWorker {
   private consumers: Worker<Bundle, BundleReply>[] = [];
   private presence!: Presence;
   private ownQueue!: string;
+  private readonly closing = new AbortController();
+  private looking: NodeJS.Timeout | undefined;
+  /** Coordinators of which it has said that it is of no use to them. */
+  private readonly useless = new Set<string>();
   /** Ends when the computer is free. */
   private free: Promise<unknown> = Promise.resolve();
 
@@ -90,7 +98,12 @@ export class ClusterWorker {
     private readonly problems: string | undefined,
     private readonly say: Say,
   ) {
-    this.blobs = new BlobStore(redis, access);
+    this.blobs = new BlobStore(redis, access, (command) =>
+      persist(command, {
+        ...{ signal: this.closing.signal, pause: RETRY_PAUSE },
+        onError: (error) => access.onError(error),
+      }),
+    );
   }
 
   /** @throws {Error} if there is no Redis that can be used; nothing is left open then */
@@ -125,8 +138,10 @@ export class ClusterWorker {
     this.consumers = [[queue, 1] as const, [this.ownQueue, JOBS_AHEAD] as const].map(([name, concurrency]) =>
       this.consume(name, concurrency, lockSeconds),
     );
-    // It works without having been told.
-    await this.sayWhoWaits(queue).catch((error: Error) => access.onError(error));
+    // It works without having said that.
+    const look = (): Promise<void> => this.sayWhoWaits(queue).catch((error: Error) => access.onError(error));
+    await look();
+    this.looking = setInterval(() => redis.status === 'ready' && void look(), BETWEEN_LOOKS);
   }
 
   private consume(queue: string, concurrency: number, lockSeconds: number): Worker<Bundle, BundleReply> {
@@ -148,9 +163,10 @@ export class ClusterWorker {
   /** Says which coordinators this worker is of no use to. */
   private async sayWhoWaits(queue: string): Promise<void> {
     const unfit = (await membersOf(this.redis, this.access)).filter(
-      (member) => member.role === 'coordinator' && member.queue !== queue,
+      ({ role, id, queue: theirs }) => role === 'coordinator' && theirs !== queue && !this.useless.has(id),
     );
     for (const theirs of unfit) {
+      this.useless.add(theirs.id);
       this.say(
         `gets no jobs of the coordinator on ${theirs.host}: ` +
           (sameEngine(theirs, this.engine)
@@ -306,6 +322,8 @@ export class ClusterWorker {
    * @param force leaves them to another worker
    */
   async close(force = false): Promise<void> {
+    clearInterval(this.looking);
+    this.closing.abort();
     await within(LEAVE_PATIENCE, this.presence.stop());
     await this.closeConsumers(force);
     await within(LEAVE_PATIENCE, deleteQueue(this.access, this.redis, this.ownQueue));

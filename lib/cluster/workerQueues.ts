@@ -5,6 +5,9 @@ import type { QueueListener } from './jobQueue';
 import { isMember, isMemberId } from './presence';
 import type { RedisAccess } from './redis';
 
+/** For how many minutes a worker gets no jobs of its own after it took none, the first time; each time twice as long. */
+const DEAF_MINUTES = 5;
+
 /** The queues of a coordinator: that of all workers, and one for each worker that is there. */
 export class WorkerQueues {
   private readonly queues = new Map<string, Promise<JobQueue>>();
@@ -13,8 +16,8 @@ export class WorkerQueues {
   private here = new Set<string>();
   /** Workers that have gone, of which late results may come. */
   private readonly gone = new Set<string>();
-  /** Workers that say that they are there and take no jobs. */
-  private readonly deaf = new Set<string>();
+  /** Workers that said that they were there and took no jobs: for how many minutes they get none, and until when. */
+  private readonly deaf = new Map<string, { readonly minutes: number; readonly until: number }>();
 
   constructor(
     private readonly access: RedisAccess,
@@ -33,20 +36,29 @@ export class WorkerQueues {
   /** @param ids of the workers that are there */
   setWorkers(ids: Iterable<string>): void {
     const before = this.here;
-    this.here = new Set([...ids].filter((id) => !this.deaf.has(id)));
+    this.here = new Set([...ids].filter((id) => !this.isDeaf(id)));
     for (const id of before) if (!this.here.has(id)) this.gone.add(id);
     for (const id of this.here) this.gone.delete(id);
   }
 
   /** A result has come from a worker, perhaps before it has said itself that it is there. */
   heardOf(id: string): void {
-    if (!this.gone.has(id) && !this.deaf.has(id)) this.here.add(id);
+    if (!this.gone.has(id) && !this.isDeaf(id)) this.here.add(id);
   }
 
-  /** A worker takes no jobs: from now on it gets none of its own. */
-  giveUp(id: string): void {
-    this.deaf.add(id);
+  private isDeaf(id: string): boolean {
+    return performance.now() < (this.deaf.get(id)?.until ?? -Infinity);
+  }
+
+  /**
+   * A worker takes no jobs: for a while it gets none of its own.
+   * @returns for how many minutes
+   */
+  giveUp(id: string): number {
+    const minutes = 2 * (this.deaf.get(id)?.minutes ?? DEAF_MINUTES / 2);
+    this.deaf.set(id, { minutes, until: performance.now() + 60_000 * minutes });
     this.setWorkers(this.here);
+    return minutes;
   }
 
   /** @param home a worker's id; undefined: the queue of all */

@@ -7,7 +7,8 @@ import type { SafetensorsTensor } from '../safetensors';
 import { validateMetaTrainingConfig } from './config';
 import type { MetaTrainingConfig } from './config';
 import type { MetaOptimizerState } from './metaOptimizers';
-import type { FamilyResult, FamilyState } from './shard';
+import type { PartsResult } from './parts';
+import type { FamilyState } from './shard';
 
 const FORMAT = 'learned-optimizer-meta-training';
 const FORMAT_VERSION = '2';
@@ -34,9 +35,8 @@ export interface Checkpoint extends RunPosition {
 }
 
 /** Results of an iteration that no meta-update has taken yet. */
-export interface PendingIteration {
+export interface PendingIteration extends PartsResult {
   readonly iteration: number;
-  readonly results: readonly FamilyResult[];
 }
 
 /** Serialises a checkpoint as safetensors. Whole numbers are stored as doubles; a tensor's name ends with its type. */
@@ -67,8 +67,8 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
 }
 
 /** Of an iteration, what is no tensor. */
-function withoutGradients({ iteration, results }: PendingIteration): unknown {
-  return { iteration, results: results.map(({ gradient: _, ...rest }) => rest) };
+function withoutGradients({ results, ...rest }: PendingIteration): unknown {
+  return { ...rest, results: results.map(({ gradient: _, ...result }) => result) };
 }
 
 /**
@@ -109,10 +109,12 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
     average: vector('average'),
     metaOptimizer,
     families: [...families].map(([index, state]) => ({ index, state })),
-    pending: (JSON.parse(metadata['pending'] ?? '[]') as PendingIteration[]).map(({ iteration, results }) => ({
-      iteration,
-      results: results.map((result) => ({ ...result, gradient: gradients.get(`${iteration}/${result.index}`)! })),
-    })),
+    pending: (JSON.parse(metadata['pending'] ?? '[]') as PendingIteration[]).map(
+      ({ iteration, dropped = [], results }) => ({
+        ...{ iteration, dropped },
+        results: results.map((result) => ({ ...result, gradient: gradients.get(`${iteration}/${result.index}`)! })),
+      }),
+    ),
   };
 }
 

@@ -74,6 +74,15 @@ function meanLosses(results: readonly FamilyResult[]): Record<string, number> {
   );
 }
 
+/** @throws {Error} where nobody could compute any part */
+function notEmpty(iteration: number, done: PartsResult): PartsResult {
+  if (done.results.length > 0) return done;
+  const reason = done.dropped[0]?.reason;
+  throw new Error(
+    `iteration ${iteration}: expected the part of one family at least, but all were dropped: ${reason}; go on with --resume`,
+  );
+}
+
 /** Values of `source` where the mask is not 0. */
 function overwrite(target: Float64Array, mask: Uint8Array, source: Float64Array): void {
   for (let i = 0; i < target.length; i++) if (mask[i] !== 0) target[i] = source[i];
@@ -110,9 +119,7 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
       const first = resumed?.iteration ?? 0;
       // Iterations that have been asked for. With staleness they are asked for before the ones before them are applied.
       const ahead = new Map<number, Promise<PartsResult>>();
-      for (const { iteration, results } of resumed?.pending ?? []) {
-        ahead.set(iteration, Promise.resolve({ results, dropped: [] }));
-      }
+      for (const { iteration, ...done } of resumed?.pending ?? []) ahead.set(iteration, Promise.resolve(done));
       let next = first + ahead.size;
       if (resumed && next > 0) await parts.importState(resumed.families, estimatorAt(phase, next));
       for (let iteration = first; iteration < phase.iterations; iteration++) {
@@ -123,13 +130,8 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
           run.catch(() => undefined);
           ahead.set(next, run);
         }
-        const { results, dropped } = await ahead.get(iteration)!;
+        const { results, dropped } = notEmpty(iteration, await ahead.get(iteration)!);
         ahead.delete(iteration);
-        if (results.length === 0) {
-          throw new Error(
-            `iteration ${iteration}: expected the part of one family at least, but all were dropped: ${dropped[0]?.reason}`,
-          );
-        }
         const estimator = estimatorAt(phase, iteration);
         const gradient = new Float64Array(flat.length);
         for (const result of results) {
@@ -169,9 +171,9 @@ export async function metaTrain(options: MetaTrainingOptions): Promise<Float64Ar
             flat: flat.slice(),
             average: average.slice(),
             metaOptimizer: metaOptimizer.exportState(),
-            // These first: then every family stands where they end.
+            // These first: then every family stands where they end. From an empty one nothing could go on.
             pending: await Promise.all(
-              [...ahead].map(async ([iteration, run]) => ({ iteration, results: (await run).results })),
+              [...ahead].map(async ([iteration, run]) => ({ iteration, ...notEmpty(iteration, await run) })),
             ),
             families: await parts.exportState(),
           }),

@@ -208,6 +208,7 @@ async function openCluster(
   options: MetaTrainCommandOptions,
   config: MetaTrainingConfig | undefined,
   context: Context,
+  signal: AbortSignal,
 ): Promise<Coordinator | undefined> {
   const address = options.cluster === undefined && options.clusterFile === undefined ? undefined : addressOf(options);
   if (!address) return undefined;
@@ -215,7 +216,7 @@ async function openCluster(
   const { Coordinator } = await import('../../cluster/coordinator');
   const { problems } = config ?? RunFolder.configOf(options.out);
   return Coordinator.open({
-    ...{ address, problems, name: options.clusterName, priority: options.priority },
+    ...{ address, problems, name: options.clusterName, priority: options.priority, signal },
     say: (text) => note(context.streams, text),
   });
 }
@@ -240,7 +241,7 @@ async function metaTrainCommand(options: MetaTrainCommandOptions, context: Conte
   }
   const config = options.resume ? undefined : await bounded(options, context);
   const start = config && options.start !== undefined ? readStart(options.start, config) : undefined;
-  const cluster = await openCluster(options, config, context);
+  const cluster = await openCluster(options, config, context, signal);
   const progress = createProgress(streams);
   let last: LogEntry | undefined;
   const result = await runMetaTraining({

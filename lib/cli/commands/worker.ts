@@ -46,6 +46,8 @@ Examples:
       for a run with problems of your own
 `;
 
+/** Seconds after which a process that has nothing more to do ends, whatever is left open. */
+const LINGER_SECONDS = 2;
 /** Seconds after which a process that died is started anew. */
 const RESTART_SECONDS = 2;
 
@@ -70,6 +72,8 @@ async function work(
   say(context, `waits for jobs at ${address.shown}`);
   await sleep(2 ** 31 - 1, undefined, { signal }).catch(() => undefined);
   await worker.close();
+  // Where Redis went meanwhile, BullMQ may leave timers that would hold the process.
+  setTimeout(() => process.exit(), 1000 * LINGER_SECONDS).unref();
   return worker.counts;
 }
 

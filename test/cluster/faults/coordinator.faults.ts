@@ -64,4 +64,52 @@ describeWithRedis('faults of the coordinator', { timeout: 300_000 }, () => {
     const bytes = (run: string): Buffer => readFileSync(join(run, 'final.safetensors'));
     expect(bytes(out).equals(bytes(alone))).toBe(true);
   });
+
+  it('told to end while nobody computes anything, or while Redis is gone, it says so and ends with its last checkpoint', async () => {
+    const own = await RedisServer.start();
+    const run = (name: string): ReturnType<typeof start> =>
+      start('lib/cli/main.ts', [
+        ...['meta-train', '--out', join(folder, name), '--config', file, '--no-validation', '--cluster', own.url],
+      ]);
+    const runs = [run('idle'), run('cut')];
+    for (const name of ['idle', 'cut']) while (!existsSync(join(folder, name, 'config.json'))) await sleep(50);
+    // Until they have asked for their parts.
+    await sleep(3000);
+    runs[0].child.kill('SIGTERM');
+    const idle = await runs[0].finished;
+    await own.stop();
+    await sleep(500);
+    runs[1].child.kill('SIGTERM');
+    for (const { code, stderr } of [idle, await runs[1].finished]) {
+      expect([code, stderr]).toEqual([130, expect.stringContaining('the run ends after this iteration')]);
+      expect(stderr).toContain('go on with --resume');
+    }
+  });
+
+  it("a worker that is told to end with a job in hand ends although Redis goes meanwhile, long before its lock's seconds", async () => {
+    const own = await RedisServer.start();
+    const long = { ...config, phases: config.phases.map((phase) => ({ ...phase, iterations: 1000 })) };
+    const longFile = join(folder, 'long.json');
+    writeFileSync(longFile, JSON.stringify(long));
+    const coordinator = start('lib/cli/main.ts', [
+      ...['meta-train', '--out', join(folder, 'long'), '--config', longFile, '--no-validation', '--cluster', own.url],
+    ]);
+    const worker = start('lib/cli/main.ts', [
+      'worker',
+      '--processes',
+      '1',
+      '--lock-seconds',
+      '300',
+      '--cluster',
+      own.url,
+    ]);
+    while (!existsSync(join(folder, 'long', 'log.jsonl'))) await sleep(20);
+    const begun = performance.now();
+    worker.child.kill('SIGTERM');
+    await own.stop();
+    expect((await worker.finished).code).toBe(0);
+    expect(performance.now() - begun).toBeLessThan(60_000);
+    coordinator.child.kill('SIGKILL');
+    await coordinator.finished;
+  });
 });

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { parseAddress } from '../../../lib/cluster/address';
 import { Coordinator } from '../../../lib/cluster/coordinator';
 import { homeQueueOf, localEngine, queueNameOf } from '../../../lib/cluster/engine';
+import { clusterStatus } from '../../../lib/cluster/status';
 import { ClusterWorker } from '../../../lib/cluster/worker';
 import { metaTrain } from '../../../lib/meta/trainer';
 import { describeWithRedis, RedisServer } from '../redisServer';
@@ -102,8 +103,8 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
       await sleep(20);
       keys = await jobKeys();
     }
-    for (const key of keys) {
-      await redis.hset(key, 'data', '{"orders": [');
+    for (const [k, key] of keys.entries()) {
+      await redis.hset(key, k % 2 === 0 ? 'data' : 'opts', '{"orders": [');
       const [events, id] = [`${key.slice(0, -41)}:events`, key.slice(-40)];
       await redis.xadd(events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', 'process.exit()');
     }
@@ -138,9 +139,9 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     await sleep(1000);
     const connections = Number(/connected_clients:(\d+)/.exec(await redis.info('clients'))![1]);
     // The coordinator gets its two and one for the events of the queue of all, and none for those of its workers' queues.
-    await redis.config('SET', 'maxclients', connections + 3);
+    await redis.config('SET', 'maxclients', `${connections + 3}`);
     const { average, counts, said } = await runOnCluster(server.url, config, { pollSeconds: 0.25 }).finally(() =>
-      redis.config('SET', 'maxclients', 1000),
+      redis.config('SET', 'maxclients', '1000'),
     );
     expect(average).toEqual(undisturbed);
     expect(counts).toMatchObject({ results: 35, dropped: 0, refused: 0, repaired: 0 });
@@ -191,6 +192,38 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     expect(average).toEqual(undisturbed);
     expect(counts).toMatchObject({ results: 35, dropped: 0 });
     expect(said.join('\n')).toMatch(/OOM/);
+  });
+
+  it('fills its memory now and then: no family is dropped, the same bits', async () => {
+    workers = [startWorker(server.url, { delay: 50 })];
+    let toggling: NodeJS.Timeout | undefined;
+    let isFull = false;
+    const { average, counts } = await runOnCluster(server.url, config, {
+      onIteration: (iteration) => {
+        if (iteration === 2) {
+          toggling = setInterval(() => {
+            isFull = !isFull;
+            void redis.config('SET', 'maxmemory', isFull ? '1' : '0');
+          }, 300);
+        }
+        // It may be tried for long otherwise.
+        if (iteration === 4) clearInterval(toggling);
+        return iteration === 4 ? redis.config('SET', 'maxmemory', '0') : undefined;
+      },
+    });
+    expect(average).toEqual(undisturbed);
+    expect(counts).toMatchObject({ results: 35, dropped: 0 });
+  });
+
+  it('writes into a job that has failed what nobody can read: the status of the cluster says why it failed', async () => {
+    const address = parseAddress(server.url, 'test');
+    workers = [startWorker(server.url, { failingFamily: 3 })];
+    const { counts } = await runOnCluster(server.url, evolution(1));
+    expect(counts.dropped).toBe(1);
+    const [key] = await redis.zrange(`learned-optimizer:${queue}:failed`, '0', '0');
+    await redis.hset(`learned-optimizer:${queue}:${key}`, 'data', '{');
+    const { queues } = await clusterStatus(address);
+    expect(queues).toMatchObject([{ failed: 1, lastFailure: 'this family cannot be computed here' }]);
   });
 
   it('has ended it: coordinator and worker can be closed', async () => {

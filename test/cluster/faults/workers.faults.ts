@@ -56,7 +56,7 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
     workers = [startWorker(server.url)];
     const { average, said } = await run;
     expect(average).toEqual(undisturbed);
-    expect(said.join('\n')).toMatch(/no result for \d+ s: 7 jobs wait/);
+    expect(said.join('\n')).toMatch(/no result for \d+ s: 7 parts are waited for/);
   });
 
   it('a process of two that is killed is started anew, and all end when their minutes are over', async () => {

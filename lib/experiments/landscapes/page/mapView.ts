@@ -1,5 +1,6 @@
 import type { PictureLandscape } from '../catalogue';
 import type { Paper } from './canvas';
+import { Ground } from './ground';
 import { drawMinimum, drawRuns, drawStart, type Projection, type Run } from './paths';
 import { contour, lightAt, rampColour, terrainOf, type Terrain } from './terrain';
 import type { Theme } from './theme';
@@ -17,7 +18,7 @@ export function pointAt(landscape: PictureLandscape, shareX: number, shareY: num
 /** The landscape from above: colours and relief shading, contours, the runs on top. */
 export class MapView {
   private terrain: Terrain | undefined;
-  private ground: { readonly key: string; readonly canvas: HTMLCanvasElement } | undefined;
+  private readonly ground = new Ground();
 
   draw(
     paper: Paper,
@@ -28,42 +29,38 @@ export class MapView {
     theme: Theme,
   ): void {
     if (this.terrain?.landscape !== landscape) this.terrain = terrainOf(landscape, SIDE);
+    const { terrain } = this;
     const { context, width, height } = paper;
     const project: Projection = (x, y) => [
       ((x - landscape.x[0]) / (landscape.x[1] - landscape.x[0])) * width,
       (1 - (y - landscape.y[0]) / (landscape.y[1] - landscape.y[0])) * height,
     ];
-    context.drawImage(this.groundFor(paper, this.terrain, theme), 0, 0, width, height);
+    const ground = this.ground.on(paper, [landscape.slug, theme.dark], (under) =>
+      paintGround(under, width, terrain, theme),
+    );
+    context.drawImage(ground, 0, 0, width, height);
     for (const [x, y] of landscape.minima) drawMinimum(paper, project(x, y), theme);
     drawStart(paper, project(...start), theme);
     drawRuns(paper, runs, step, project, theme);
     drawTicks(paper, landscape, theme, project);
   }
+}
 
-  /** Everything that stays while the runs move, drawn once. */
-  private groundFor(paper: Paper, terrain: Terrain, theme: Theme): HTMLCanvasElement {
-    const { width, height, density } = paper;
-    const key = [terrain.landscape.slug, theme.dark, width, height, density].join();
-    if (this.ground?.key === key) return this.ground.canvas;
-    const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = [Math.max(1, width * density), Math.max(1, height * density)];
-    const context = canvas.getContext('2d')!;
-    context.imageSmoothingQuality = 'high';
-    context.drawImage(coloured(terrain, theme), 0, 0, canvas.width, canvas.height);
-    context.scale(canvas.width / (SIDE - 1), canvas.height / (SIDE - 1));
-    for (let i = 1; i < CONTOURS; i++) {
-      const segments = contour(terrain, i / CONTOURS);
-      context.beginPath();
-      for (let k = 0; k < segments.length; k += 4) {
-        context.moveTo(segments[k], SIDE - 1 - segments[k + 1]);
-        context.lineTo(segments[k + 2], SIDE - 1 - segments[k + 3]);
-      }
-      context.strokeStyle = theme.contour;
-      context.lineWidth = ((i % 5 === 0 ? 1.7 : 0.9) * SIDE) / width;
-      context.stroke();
+function paintGround(context: CanvasRenderingContext2D, paperWidth: number, terrain: Terrain, theme: Theme): void {
+  const { width, height } = context.canvas;
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(coloured(terrain, theme), 0, 0, width, height);
+  context.scale(width / (SIDE - 1), height / (SIDE - 1));
+  for (let i = 1; i < CONTOURS; i++) {
+    const segments = contour(terrain, i / CONTOURS);
+    context.beginPath();
+    for (let k = 0; k < segments.length; k += 4) {
+      context.moveTo(segments[k], SIDE - 1 - segments[k + 1]);
+      context.lineTo(segments[k + 2], SIDE - 1 - segments[k + 3]);
     }
-    this.ground = { key, canvas };
-    return canvas;
+    context.strokeStyle = theme.contour;
+    context.lineWidth = ((i % 5 === 0 ? 1.7 : 0.9) * SIDE) / paperWidth;
+    context.stroke();
   }
 }
 

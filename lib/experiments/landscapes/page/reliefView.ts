@@ -1,5 +1,6 @@
 import type { PictureLandscape } from '../catalogue';
 import type { Paper } from './canvas';
+import { Ground } from './ground';
 import { drawMinimum, drawRuns, drawStart, type Projection, type Run } from './paths';
 import { lightAt, rampColour, terrainOf, type Terrain } from './terrain';
 import type { Theme } from './theme';
@@ -19,7 +20,7 @@ export interface Camera {
 /** The landscape as a relief in parallel projection: quadrilaterals from the back to the front, the runs on top. */
 export class ReliefView {
   private terrain: Terrain | undefined;
-  private ground: { readonly key: string; readonly canvas: HTMLCanvasElement } | undefined;
+  private readonly ground = new Ground();
 
   draw(
     paper: Paper,
@@ -40,44 +41,45 @@ export class ReliefView {
       if (Math.min(u, v) < 0 || Math.max(u, v) > 1) return [NaN, NaN];
       return place(u, v, terrain.shareOf(terrain.height(x, y)));
     };
-    context.drawImage(this.groundFor(paper, terrain, theme, camera), 0, 0, width, height);
+    const shown = [landscape.slug, theme.dark, camera.yaw, camera.pitch];
+    const ground = this.ground.on(paper, shown, (under) =>
+      paintGround(under, place, paper.density, terrain, theme, camera),
+    );
+    context.drawImage(ground, 0, 0, width, height);
     for (const [x, y] of landscape.minima) drawMinimum(paper, project(x, y), theme);
     drawStart(paper, project(...start), theme);
     drawRuns(paper, runs, step, project, theme);
   }
+}
 
-  private groundFor(paper: Paper, terrain: Terrain, theme: Theme, camera: Camera): HTMLCanvasElement {
-    const { width, height, density } = paper;
-    const { yaw, pitch } = camera;
-    const key = [terrain.landscape.slug, theme.dark, width, height, density, yaw, pitch].join();
-    if (this.ground?.key === key) return this.ground.canvas;
-    const canvas = this.ground?.canvas ?? document.createElement('canvas');
-    [canvas.width, canvas.height] = [Math.max(1, width * density), Math.max(1, height * density)];
-    const context = canvas.getContext('2d')!;
-    context.scale(density, density);
-    context.lineWidth = 0.8;
-    const place = placement(paper, camera);
-    for (const [row, column] of backToFront(camera)) {
-      const corners = [
-        [row, column],
-        [row, column + 1],
-        [row + 1, column + 1],
-        [row + 1, column],
-      ];
-      context.beginPath();
-      for (const [r, c] of corners) {
-        context.lineTo(...place(c / (SIDE - 1), r / (SIDE - 1), terrain.shares[r * SIDE + c]));
-      }
-      context.closePath();
-      const share = terrain.shares[row * SIDE + column];
-      const [r, g, b] = rampColour(theme, share, 4 * lightAt(terrain, row, column) - 3);
-      context.fillStyle = context.strokeStyle = `rgb(${r | 0} ${g | 0} ${b | 0})`;
-      context.fill();
-      context.stroke();
-      if (row % MESH === 0 || column % MESH === 0) drawMesh(context, place, terrain, row, column, theme);
+function paintGround(
+  context: CanvasRenderingContext2D,
+  place: Placement,
+  density: number,
+  terrain: Terrain,
+  theme: Theme,
+  camera: Camera,
+): void {
+  context.scale(density, density);
+  context.lineWidth = 0.8;
+  for (const [row, column] of backToFront(camera)) {
+    const corners = [
+      [row, column],
+      [row, column + 1],
+      [row + 1, column + 1],
+      [row + 1, column],
+    ];
+    context.beginPath();
+    for (const [r, c] of corners) {
+      context.lineTo(...place(c / (SIDE - 1), r / (SIDE - 1), terrain.shares[r * SIDE + c]));
     }
-    this.ground = { key, canvas };
-    return canvas;
+    context.closePath();
+    const share = terrain.shares[row * SIDE + column];
+    const [r, g, b] = rampColour(theme, share, 4 * lightAt(terrain, row, column) - 3);
+    context.fillStyle = context.strokeStyle = `rgb(${r | 0} ${g | 0} ${b | 0})`;
+    context.fill();
+    context.stroke();
+    if (row % MESH === 0 || column % MESH === 0) drawMesh(context, place, terrain, row, column, theme);
   }
 }
 

@@ -110,6 +110,8 @@ describeWithRedis('faults of Redis and the network', { timeout: 300_000 }, () =>
     expect(average).toEqual(undisturbed);
     expect(counts).toMatchObject({ results: 35, dropped: 0 });
     expect(said.join('\n')).toMatch(/lost.*\n.*is back/);
+    // Jobs whose lock expired are taken back; nobody is given up for them.
+    expect(said.join('\n')).not.toMatch(/takes no jobs/);
     await stopWorkers(workers);
     proxy.close();
   });

@@ -54,9 +54,10 @@ export class Coordinator {
   private members: readonly Member[] = [];
   private timer: NodeJS.Timeout | undefined;
   private ending: NodeJS.Timeout | undefined;
+  private readonly closing = new AbortController();
   private lastWord = -Infinity;
   private lastResult = performance.now();
-  private results = 0;
+  private progress = 0;
 
   private readonly presence: Presence;
 
@@ -100,7 +101,11 @@ export class Coordinator {
   }
 
   private async begin(pollSeconds: number, signal: AbortSignal | undefined): Promise<void> {
-    signal?.addEventListener('abort', () => this.end(signal.reason as Error), { once: true });
+    if (signal) {
+      const end = (): void => this.end(signal.reason as Error);
+      signal.addEventListener('abort', end, { once: true, signal: this.closing.signal });
+      if (signal.aborted) end();
+    }
     await this.presence.start();
     await this.look();
     await this.dispatcher.sweep();
@@ -115,11 +120,10 @@ export class Coordinator {
         `the run ends after this iteration; if no result comes for ${LAST_PATIENCE_SECONDS} s, with its last checkpoint`,
       );
     }
-    let [results, since] = [0, 0];
+    let [progress, since] = [0, 0];
     this.ending = setInterval(() => {
-      const { isBusy, counts } = dispatcher;
-      if (!isBusy || counts.results !== results || since === 0) since = performance.now();
-      results = counts.results;
+      if (!dispatcher.isBusy || dispatcher.progress !== progress || since === 0) since = performance.now();
+      progress = dispatcher.progress;
       if (performance.now() - since > 1000 * LAST_PATIENCE_SECONDS) dispatcher.cancel(reason);
     }, 500);
   }
@@ -159,9 +163,9 @@ export class Coordinator {
   /** Says what stalls a run. */
   private complain(): void {
     const now = performance.now();
-    const { results } = this.dispatcher.counts;
-    if (results !== this.results || !this.dispatcher.isBusy) this.lastResult = now;
-    this.results = results;
+    const { progress, isBusy } = this.dispatcher;
+    if (progress !== this.progress || !isBusy) this.lastResult = now;
+    this.progress = progress;
     if (now - this.lastResult < 1000 * PATIENCE_SECONDS || now - this.lastWord < 1000 * REPEAT_SECONDS) return;
     this.lastWord = now;
     const seconds = Math.round((now - this.lastResult) / 1000);
@@ -177,6 +181,7 @@ export class Coordinator {
   }
 
   async close(): Promise<void> {
+    this.closing.abort();
     clearInterval(this.timer);
     clearInterval(this.ending);
     await within(CLOSE_PATIENCE, Promise.all([this.presence.stop(), this.dispatcher.close()]));

@@ -8,7 +8,7 @@ import type { JobQueue } from './jobQueue';
 import { bundleOf, JobDropped, pack } from './orders';
 import type { Answer, Outstanding, PartRequest, Sent } from './orders';
 import { bundleId, orderId } from './partJob';
-import { persist, within } from './patience';
+import { persist, Waiting, within } from './patience';
 import { decodeParts, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import type { RedisAccess } from './redis';
@@ -57,11 +57,9 @@ export class Dispatcher {
   private readonly sent = new Map<string, Sent>();
   private readonly queues: WorkerQueues;
   private waiting: Outstanding[] = [];
-  private outstanding = 0;
   private timer: NodeJS.Timeout | undefined;
   private readonly closing = new AbortController();
-  private cancelling!: (reason: Error) => void;
-  private readonly cancelled = new Promise<never>((_, reject) => (this.cancelling = reject));
+  private readonly waits = new Waiting();
 
   private constructor(
     private readonly access: RedisAccess,
@@ -70,16 +68,12 @@ export class Dispatcher {
     priority: number | undefined,
   ) {
     this.blobs = new BlobStore(redis, access, (command) => this.persist(command));
-    // An error only for who waits.
-    this.cancelled.catch(() => undefined);
-    const here = (queue: JobQueue, job: Sent): boolean => queue.name === this.queues.nameOf(job.home);
+    // The word may be of one that had the same id before.
+    const look = (queue: JobQueue, id: string): void =>
+      this.handle(id, (job) => (queue.name === this.queues.nameOf(job.home) ? this.look(job) : undefined));
     const listener = {
       completed: (_: JobQueue, id: string, reply: unknown) => this.handle(id, (job) => this.accept(job, reply)),
-      // The word may be of one that had the same id before.
-      failed: (queue: JobQueue, id: string) =>
-        this.handle(id, (job) => (here(queue, job) ? this.look(job) : undefined)),
-      duplicated: (queue: JobQueue, id: string) =>
-        this.handle(id, (job) => (here(queue, job) ? this.meet(job) : undefined)),
+      ...{ failed: look, duplicated: look },
     };
     this.queues = new WorkerQueues(access, redis, queueName, listener, priority);
   }
@@ -118,20 +112,26 @@ export class Dispatcher {
     return [...this.sent.values()].reduce((sum, { members }) => sum + members.length, 0);
   }
 
-  /** Whether any order is waited for, in a queue or about to be put there again. */
+  /** Whether anybody waits for results or states. */
   get isBusy(): boolean {
-    return this.outstanding > 0;
+    return this.waits.isAny;
+  }
+
+  /** A number that grows whenever something comes of it. */
+  get progress(): number {
+    const { results, recomputed } = this.counts;
+    return results + recomputed + this.blobs.received + this.blobs.sent;
   }
 
   /** Ends the waiting of whoever waits by `unlessCancelled`. */
   cancel(reason: Error): void {
     this.closing.abort();
-    this.cancelling(reason);
+    this.waits.cancel(reason);
   }
 
   /** @throws the reason of `cancel` if that comes first */
   unlessCancelled<T>(what: Promise<T>): Promise<T> {
-    return Promise.race([what, this.cancelled]);
+    return this.waits.for(what);
   }
 
   /** Workers that are there, by their ids. */
@@ -172,7 +172,6 @@ export class Dispatcher {
     return new Promise((resolve, reject) => {
       const o: Outstanding = { ...request, ...{ id, home, resolve, reject, tried: 0, refusals: 0, losses: 0 } };
       this.counts[order.want === 'part' ? 'jobs' : 'states']++;
-      this.outstanding++;
       if (this.waiting.push(o) === 1) setImmediate(() => void this.flush());
     });
   }
@@ -203,8 +202,8 @@ export class Dispatcher {
   private async add(home: string | undefined, bundles: readonly (readonly Outstanding[])[]): Promise<void> {
     const jobs = bundles.map((members) => ({ id: bundleId(members.map(({ id }) => id)), home, members }));
     const added = this.queues.of(home).then(async (queue) => {
-      // Nobody would say that they are there already, from an earlier run.
-      if (!queue.hasEvents) await queue.removeFailed(jobs.map(({ id }) => id));
+      // Those of an earlier run are to be tried again.
+      await queue.removeFailed(jobs.map(({ id }) => id));
       await queue.add(
         jobs.map(({ id, members }) => ({
           ...{ id, data: bundleOf(members) },
@@ -253,12 +252,6 @@ export class Dispatcher {
         }
       });
     }
-  }
-
-  /** A job was there already when it was put into the queue. One that failed in an earlier run is to be tried again. */
-  private async meet(job: Sent): Promise<void> {
-    const outcome = await (await this.queues.of(job.home)).look(job.id);
-    return outcome.is === 'failed' ? this.takeBack(job, (o) => this.repair(o)) : this.look(job);
   }
 
   /** Looks how a job is. */
@@ -353,7 +346,6 @@ export class Dispatcher {
     }
     if (result) this.counts.results++;
     else if (seconds > 0) this.counts.recomputed++;
-    this.outstanding--;
     o.resolve({ worker, seconds, result, state });
   }
 
@@ -420,7 +412,6 @@ export class Dispatcher {
 
   private drop(o: Outstanding, reason: string): Promise<void> {
     this.counts.dropped++;
-    this.outstanding--;
     o.reject(new JobDropped(this.access.address.redact(reason)));
     return Promise.resolve();
   }

@@ -160,7 +160,9 @@ export class JobQueue {
     const isDamaged = texts.some((text) => text !== null && parsed(text) === undefined);
     if (isDamaged || Number(stalls) > MOST_STALLS) return { is: 'damaged' };
     if (state !== 'active') return { is: 'waiting' };
-    return { is: (await this.redis.exists(this.queue.toKey(`${id}:lock`))) === 1 ? 'active' : 'abandoned' };
+    if ((await this.redis.exists(this.queue.toKey(`${id}:lock`))) === 1) return { is: 'active' };
+    // One that has ended meanwhile has no lock either; the next look shows how.
+    return { is: (await this.queue.getJobState(id)) === 'active' ? 'abandoned' : 'active' };
   }
 
   /** Not by BullMQ, which reads all fields or none: anybody may have written there. */
@@ -180,11 +182,6 @@ export class JobQueue {
   async discard(id: string): Promise<void> {
     const key = this.queue.toKey(id);
     await this.redis.unlink(key, `${key}:lock`);
-  }
-
-  /** Whether events come at present. */
-  get hasEvents(): boolean {
-    return this.ears?.connection.status === 'ready';
   }
 
   /** Takes those jobs out of the queue that have failed, in an earlier run. */

@@ -35,3 +35,30 @@ export async function persist<T>(what: () => Promise<T>, { signal, onError, paus
     }
   }
 }
+
+/** Waiting that can be ended from elsewhere. */
+export class Waiting {
+  private readonly rejecting = new Set<(reason: Error) => void>();
+  private reason: Error | undefined;
+
+  /** Whether anybody waits. */
+  get isAny(): boolean {
+    return this.rejecting.size > 0;
+  }
+
+  /** @throws the reason of `cancel`, if that comes first */
+  for<T>(what: Promise<T>): Promise<T> {
+    // Not Promise.race with one promise for all: that would keep every value for as long as this lives.
+    return new Promise<T>((resolve, reject) => {
+      if (this.reason) reject(this.reason);
+      else this.rejecting.add(reject);
+      what.then(resolve, reject).finally(() => this.rejecting.delete(reject));
+    });
+  }
+
+  cancel(reason: Error): void {
+    this.reason = reason;
+    for (const reject of this.rejecting) reject(reason);
+    this.rejecting.clear();
+  }
+}

@@ -4,7 +4,7 @@ import { homeQueueOf } from './engine';
 import { within } from './patience';
 import { membersOf } from './presence';
 import type { Member } from './presence';
-import { DEFAULT_NAME, RedisAccess } from './redis';
+import { DEFAULT_NAME, isWrongType, RedisAccess } from './redis';
 
 /** Jobs of a queue by what they wait for, those in the queues of its single workers among them. */
 export interface QueueStatus {
@@ -29,11 +29,13 @@ export interface ClusterStatus {
 
 async function statusOf(access: RedisAccess, redis: Redis, name: string): Promise<QueueStatus> {
   const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name, skipMetasUpdate: true });
+  // BullMQ would print it otherwise, with the command.
+  queue.on('error', () => undefined);
   try {
     const counts = await queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed');
     // Not by BullMQ, which reads the whole job: anybody may have written there.
-    const [last] = await redis.zrevrange(queue.toKey('failed'), 0, 0);
-    const reason = last === undefined ? null : await redis.hget(queue.toKey(last), 'failedReason');
+    const [last] = await redis.zrevrange(queue.toKey('failed'), '0', '0');
+    const reason = last === undefined ? null : await reasonOf(redis, queue.toKey(last));
     return {
       queue: name,
       waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0),
@@ -47,6 +49,15 @@ async function statusOf(access: RedisAccess, redis: Redis, name: string): Promis
   }
 }
 
+async function reasonOf(redis: Redis, job: string): Promise<string | null> {
+  try {
+    return await redis.hget(job, 'failedReason');
+  } catch (error) {
+    if (isWrongType(error as Error)) return null;
+    throw error;
+  }
+}
+
 /** How long looking may take, in milliseconds. */
 const PATIENCE = 20_000;
 
@@ -57,13 +68,17 @@ const PATIENCE = 20_000;
 export async function clusterStatus(address: ClusterAddress, name: string = DEFAULT_NAME): Promise<ClusterStatus> {
   const access = await RedisAccess.open(address, name, () => undefined);
   try {
-    let status: ClusterStatus | undefined;
+    const looking = look(access);
+    let isOver = false;
     await within(
       PATIENCE,
-      look(access).then((found) => (status = found)),
+      looking.finally(() => (isOver = true)),
     );
-    if (!status) throw new Error(`cluster: ${address.shown} was reached, but did not answer for ${PATIENCE / 1000} s`);
-    return status;
+    if (isOver) return await looking;
+    looking.catch(() => undefined);
+    throw new Error(`cluster: ${address.shown} was reached, but did not answer for ${PATIENCE / 1000} s`);
+  } catch (error) {
+    throw new Error(address.redact((error as Error).message));
   } finally {
     access.close();
   }

@@ -239,8 +239,9 @@ async function metaTrainCommand(options: MetaTrainCommandOptions, context: Conte
       `--out: ${options.out} holds a run already; add --resume to go on with it, or name another folder`,
     );
   }
-  const config = options.resume ? undefined : await bounded(options, context);
+  const config = options.resume ? undefined : await bounded(options, { ...context, signal });
   const start = config && options.start !== undefined ? readStart(options.start, config) : undefined;
+  signal.throwIfAborted();
   const cluster = await openCluster(options, config, context, signal);
   const progress = createProgress(streams);
   let last: LogEntry | undefined;

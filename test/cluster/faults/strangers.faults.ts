@@ -170,6 +170,7 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     const left = (): Promise<string> => redis.client('LIST') as Promise<string>;
     for (let k = 0; k < 50 && (await left()).includes('user=narrow'); k++) await sleep(20);
     expect(await left()).not.toContain('user=narrow');
+    await expect(clusterStatus(address)).rejects.toThrow(/NOPERM.*scan/);
     // It works for whoever it gets jobs from, and cannot say whom it is of no use to.
     const said: string[] = [];
     const worker = await ClusterWorker.start({ address, lockSeconds: 2, say: (text) => said.push(text) });
@@ -192,6 +193,19 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     expect(average).toEqual(undisturbed);
     expect(counts).toMatchObject({ results: 35, dropped: 0 });
     expect(said.join('\n')).toMatch(/OOM/);
+  });
+
+  it('fills its memory: a run that waits to put something there can be told to end', async () => {
+    const stop = new AbortController();
+    const address = parseAddress(server.url, 'test');
+    const coordinator = await Coordinator.open({ address, pollSeconds: 0.25, signal: stop.signal });
+    await redis.config('SET', 'maxmemory', '1');
+    const run = metaTrain({ config, threads: 1, parts: coordinator.parts });
+    await sleep(500);
+    stop.abort(new Error('that will do'));
+    await expect(run).rejects.toThrow('that will do');
+    await redis.config('SET', 'maxmemory', '0');
+    await coordinator.close();
   });
 
   it('fills its memory now and then: no family is dropped, the same bits', async () => {
@@ -229,11 +243,16 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
   it('has ended it: coordinator and worker can be closed', async () => {
     const own = await RedisServer.start();
     const address = parseAddress(own.url, 'test');
-    const coordinator = await Coordinator.open({ address, pollSeconds: 0.2 });
+    const stop = new AbortController();
+    const coordinator = await Coordinator.open({ address, pollSeconds: 0.2, signal: stop.signal });
     const worker = await ClusterWorker.start({ address, lockSeconds: 2 });
     while (coordinator.workers === 0) await sleep(20);
     await own.stop();
     await Promise.all([coordinator.close(), worker.close()]);
     expect(coordinator.workers).toBe(1);
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    stop.abort();
+    expect(timers()).toBe(before);
   });
 });

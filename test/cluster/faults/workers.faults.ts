@@ -44,6 +44,14 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
     expect(dropped).toEqual([]);
   });
 
+  it('looked at all the time: nothing is done twice', async () => {
+    const longer = evolution(60);
+    workers = [startWorker(server.url), startWorker(server.url)];
+    const { average, counts } = await runOnCluster(server.url, longer, { pollSeconds: 0.1 });
+    expect(average).toEqual(await metaTrain({ config: longer, threads: 1 }));
+    expect(counts).toMatchObject({ results: 420, repaired: 0, recomputed: 0, dropped: 0 });
+  });
+
   it('all gone and others come: the run waits, says so, and the bits are the same', async () => {
     workers = [startWorker(server.url)];
     const run = runOnCluster(server.url, config, {

@@ -103,8 +103,7 @@ export class ClusterParts implements MetaParts {
       family.latest = part.catch(() => undefined);
       return part;
     });
-    const done = await this.dispatcher.unlessCancelled(Promise.all(parts));
-    this.release(metaParameters);
+    const done = await this.dispatcher.unlessCancelled(Promise.all(parts)).finally(() => this.release(metaParameters));
     const isDropped = (part: FamilyResult | DroppedPart): part is DroppedPart => 'reason' in part;
     return {
       results: done.filter((part): part is FamilyResult => !isDropped(part)).sort((a, b) => a.index - b.index),

@@ -7,7 +7,7 @@ import { Dispatcher } from './dispatcher';
 import type { DispatchCounts } from './dispatcher';
 import { describeEngine, localEngine, queueNameOf } from './engine';
 import type { Engine } from './engine';
-import { within } from './patience';
+import { Waiting, within } from './patience';
 import { membersOf, Presence, RETURN_SECONDS } from './presence';
 import type { Member } from './presence';
 import { DEFAULT_NAME, RedisAccess } from './redis';
@@ -77,38 +77,49 @@ export class Coordinator {
     }));
   }
 
-  /** @throws {Error} if there is no Redis that can be used; nothing is left open then */
+  /** @throws {Error} if there is no Redis that can be used, and the signal's reason; nothing is left open then */
   static async open(options: CoordinatorOptions): Promise<Coordinator> {
     const { address, name = DEFAULT_NAME, pollSeconds = 5, priority, engine = localEngine(), say = () => {} } = options;
     const problems = options.problems === undefined ? undefined : await sha256OfFile(options.problems);
     const access = await RedisAccess.open(address, name, say, options.silenceSeconds);
+    let opening: Promise<Dispatcher> | undefined;
     let coordinator: Coordinator | undefined;
+    const starting = new Waiting();
+    const stop = (): void => starting.cancel(options.signal!.reason as Error);
+    options.signal?.addEventListener('abort', stop, { once: true });
     try {
+      options.signal?.throwIfAborted();
       const queue = queueNameOf(engine, problems);
-      const dispatcher = await Dispatcher.open(access, queue, { pollSeconds, priority });
+      opening = Dispatcher.open(access, queue, { pollSeconds, priority });
+      const dispatcher = await starting.for(opening);
       coordinator = new Coordinator(
         ...([access, access.connect(), dispatcher, engine, queue, problems] as const),
         (text) => say(address.redact(text)),
         options.fetchSeconds,
       );
-      await coordinator.begin(pollSeconds, options.signal);
+      await starting.for(coordinator.begin(pollSeconds, options.signal));
       return coordinator;
     } catch (error) {
       if (coordinator) await coordinator.close();
-      else access.close();
+      else {
+        // It may be there after all.
+        opening?.then((late) => late.close()).catch(() => undefined);
+        access.close();
+      }
       throw error;
+    } finally {
+      options.signal?.removeEventListener('abort', stop);
     }
   }
 
   private async begin(pollSeconds: number, signal: AbortSignal | undefined): Promise<void> {
-    if (signal) {
-      const end = (): void => this.end(signal.reason as Error);
-      signal.addEventListener('abort', end, { once: true, signal: this.closing.signal });
-      if (signal.aborted) end();
-    }
     await this.presence.start();
     await this.look();
     await this.dispatcher.sweep();
+    if (this.closing.signal.aborted) return;
+    signal?.addEventListener('abort', () => this.end(signal.reason as Error), {
+      ...{ once: true, signal: this.closing.signal },
+    });
     this.timer = setInterval(() => void this.look().catch(() => undefined), 1000 * pollSeconds);
   }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Redis } from 'ioredis';
 import type { TruncationResult } from '../meta/estimator';
 import { BlobStore } from './blobs';
@@ -67,6 +68,8 @@ export class Dispatcher {
     queueName: string,
     priority: number | undefined,
   ) {
+    // As many as there are orders may wait for Redis.
+    setMaxListeners(0, this.closing.signal);
     this.blobs = new BlobStore(redis, access, (command) => this.persist(command));
     // The word may be of one that had the same id before.
     const look = (queue: JobQueue, id: string): void =>
@@ -201,17 +204,15 @@ export class Dispatcher {
 
   private async add(home: string | undefined, bundles: readonly (readonly Outstanding[])[]): Promise<void> {
     const jobs = bundles.map((members) => ({ id: bundleId(members.map(({ id }) => id)), home, members }));
-    const added = this.queues.of(home).then(async (queue) => {
-      // Those of an earlier run are to be tried again.
-      await queue.removeFailed(jobs.map(({ id }) => id));
-      await queue.add(
+    const added = this.queues.of(home).then((queue) =>
+      queue.add(
         jobs.map(({ id, members }) => ({
           ...{ id, data: bundleOf(members) },
           // A home has one try: where it fails, another worker may not.
           attempts: home === undefined ? Math.max(1, ATTEMPTS - members[0].tried) : 1,
         })),
-      );
-    });
+      ),
+    );
     // Whatever is to be done about it waits until it is there.
     const handling = added.catch(() => undefined);
     const sent = jobs.map((job): Sent => ({ ...job, handling, isLookedAt: false, idleLooks: 0 }));

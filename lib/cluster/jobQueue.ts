@@ -124,8 +124,21 @@ export class JobQueue {
     await this.queue.resume();
   }
 
-  /** Puts jobs into the queue, in their order. */
+  /** Puts jobs into the queue, in their order. Those that have failed in an earlier run are to be tried again. */
   async add(jobs: readonly NewJob[]): Promise<void> {
+    const ids = jobs.map(({ id }) => id);
+    // Asked for first, and not waited for before the jobs are sent: another place may be far.
+    const [failed] = await Promise.all([
+      this.redis.zmscore(this.queue.toKey('failed'), ...ids),
+      this.addAsTheyAre(jobs),
+    ]);
+    const again = jobs.filter((_, k) => failed[k] !== null);
+    if (again.length === 0) return;
+    await Promise.all(again.map(({ id }) => this.remove(id)));
+    await this.addAsTheyAre(again);
+  }
+
+  private async addAsTheyAre(jobs: readonly NewJob[]): Promise<void> {
     await this.queue.addBulk(
       jobs.map(({ id, data, attempts }) => {
         const options: JobsOptions = {
@@ -182,12 +195,6 @@ export class JobQueue {
   async discard(id: string): Promise<void> {
     const key = this.queue.toKey(id);
     await this.redis.unlink(key, `${key}:lock`);
-  }
-
-  /** Takes those jobs out of the queue that have failed, in an earlier run. */
-  async removeFailed(ids: readonly string[]): Promise<void> {
-    const scores = await this.redis.zmscore(this.queue.toKey('failed'), ...ids);
-    await Promise.all(ids.filter((_, k) => scores[k] !== null).map((id) => this.remove(id)));
   }
 
   /** Whether somebody is at one of its jobs. */

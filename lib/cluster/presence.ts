@@ -43,6 +43,7 @@ export class Presence {
   readonly id = randomBytes(6).toString('hex');
   private timer: NodeJS.Timeout | undefined;
   private isSaying = false;
+  private isStopped = false;
 
   constructor(
     private readonly redis: Redis,
@@ -58,6 +59,7 @@ export class Presence {
 
   async start(): Promise<void> {
     await this.say();
+    if (this.isStopped) return;
     this.timer = setInterval(() => void this.say(), 1000 * Math.min(EVERY_SECONDS, this.believedSeconds / 4));
   }
 
@@ -72,6 +74,7 @@ export class Presence {
   }
 
   async stop(): Promise<void> {
+    this.isStopped = true;
     clearInterval(this.timer);
     // Without a connection the sign expires by itself.
     if (this.redis.status === 'ready') await this.redis.unlink(this.key).catch(() => undefined);

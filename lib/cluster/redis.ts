@@ -71,6 +71,8 @@ export class RedisAccess {
       maxRetriesPerRequest: 0,
       retryStrategy: () => null,
       connectTimeout: 1000 * CONNECT_SECONDS,
+      // Whoever accepts the connection may never answer.
+      socketTimeout: 1000 * CONNECT_SECONDS,
     });
     let cause: Error | undefined;
     redis.on('error', (error: Error) => (cause ??= error));

@@ -14,6 +14,7 @@ export class WorkerQueues {
   /** Queues that are being deleted. */
   private readonly leaving = new Map<string, Promise<void>>();
   private here = new Set<string>();
+  private isClosed = false;
   /** Workers that have gone, of which late results may come. */
   private readonly gone = new Set<string>();
   /** Workers that said that they were there and took no jobs: for how many minutes they get none, and until when. */
@@ -73,8 +74,9 @@ export class WorkerQueues {
     const opened = (async () => {
       await this.leaving.get(name);
       const queue = await JobQueue.open(this.access, this.redis, name, this.listener, this.priority);
-      // Somebody who was killed while deleting it has left it paused.
       try {
+        if (this.isClosed) throw new Error('the queues are closed');
+        // Somebody who was killed while deleting it has left it paused.
         if (home !== undefined) await queue.resume();
       } catch (error) {
         await queue.close();
@@ -120,6 +122,7 @@ export class WorkerQueues {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     await Promise.allSettled([...this.queues.values()].map(async (queue) => (await queue).close()));
   }
 }

@@ -1,5 +1,7 @@
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -147,6 +149,37 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     expect(counts).toMatchObject({ results: 35, dropped: 0, refused: 0, repaired: 0 });
     expect(await redis.info('stats')).toMatch(/rejected_connections:[1-9]/);
     expect(said.join('\n')).toMatch(/no connection for the events of queue .*maxclients/);
+  });
+
+  it('has taken all connections but one: a coordinator that waits for more can be told to end', async () => {
+    const connections = Number(/connected_clients:(\d+)/.exec(await redis.info('clients'))![1]);
+    await redis.config('SET', 'maxclients', `${connections + 1}`);
+    const stop = new AbortController();
+    const opening = Coordinator.open({ address: parseAddress(server.url, 'test'), signal: stop.signal });
+    setTimeout(() => stop.abort(new Error('that will do')), 2000);
+    await expect(opening).rejects.toThrow('that will do');
+    await redis.config('SET', 'maxclients', '1000');
+    const left = async (): Promise<number> => Number(/connected_clients:(\d+)/.exec(await redis.info('clients'))![1]);
+    for (let k = 0; k < 100 && (await left()) > connections; k++) await sleep(50);
+    expect(await left()).toBe(connections);
+  });
+
+  it('answers nothing in its place: coordinator, worker and status say that there is no Redis', async () => {
+    const mute = createServer(() => undefined);
+    await new Promise<void>((done) => mute.listen(0, '127.0.0.1', done));
+    const address = parseAddress(`redis://127.0.0.1:${(mute.address() as AddressInfo).port}`, 'test');
+    const tries = [
+      Coordinator.open({ address }),
+      ClusterWorker.start({ address, lockSeconds: 2 }),
+      clusterStatus(address),
+    ];
+    for (const tried of await Promise.allSettled(tries)) {
+      expect(tried).toMatchObject({
+        status: 'rejected',
+        reason: { message: expect.stringMatching(/expected a Redis or Valkey at .* connecting failed/) as string },
+      });
+    }
+    mute.close();
   });
 
   it('cuts all connections and takes the signs of life away: workers are believed until they can give new ones', async () => {

@@ -13,11 +13,11 @@ export class BlobStore {
   sent = 0;
   received = 0;
 
-  /** @param attempt what is done about commands that Redis answers with an error; default: they throw */
+  /** @param attempt what is done about commands that Redis answers with an error */
   constructor(
     private readonly redis: Redis,
     private readonly access: RedisAccess,
-    private readonly attempt: <T>(command: () => Promise<T>) => Promise<T> = (command) => command(),
+    private readonly attempt: <T>(command: () => Promise<T>) => Promise<T>,
   ) {}
 
   private key({ sha256 }: BlobRef): string {

@@ -147,7 +147,7 @@ export class ClusterParts implements MetaParts {
     const made = { job, metaParameters, length, before };
     const home = this.homes.of(index);
     const isDue = (before?.parts ?? 0) + 1 >= FETCH_PARTS || (before?.seconds ?? 0) >= this.fetchSeconds;
-    // Nobody knows who does the next one, and without the state he would have to do this one again.
+    // Nobody knows who does the next one; without the state this one would have to be done again for it.
     const publish = isDue || (before !== undefined && home === undefined);
     try {
       // A worker to which the family moves has not got its state.

@@ -58,7 +58,6 @@ export class Coordinator {
   private lastWord = -Infinity;
   private lastResult = performance.now();
   private progress = 0;
-
   private readonly presence: Presence;
 
   private constructor(

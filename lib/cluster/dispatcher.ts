@@ -1,11 +1,10 @@
-import { setMaxListeners } from 'node:events';
 import type { Redis } from 'ioredis';
 import type { TruncationResult } from '../meta/estimator';
 import { BlobStore } from './blobs';
 import { checkBundleReply } from './bundleReply';
 import type { BundleReply, OrderOutcome } from './bundleReply';
 import { ATTEMPTS } from './jobQueue';
-import type { JobQueue } from './jobQueue';
+import type { JobQueue, QueueListener } from './jobQueue';
 import { bundleOf, JobDropped, pack } from './orders';
 import type { Answer, Outstanding, PartRequest, Sent } from './orders';
 import { bundleId, orderId } from './partJob';
@@ -68,15 +67,12 @@ export class Dispatcher {
     queueName: string,
     priority: number | undefined,
   ) {
-    // As many as there are orders may wait for Redis.
-    setMaxListeners(0, this.closing.signal);
     this.blobs = new BlobStore(redis, access, (command) => this.persist(command));
-    // The word may be of one that had the same id before.
-    const look = (queue: JobQueue, id: string): void =>
-      this.handle(id, (job) => (queue.name === this.queues.nameOf(job.home) ? this.look(job) : undefined));
-    const listener = {
-      completed: (_: JobQueue, id: string, reply: unknown) => this.handle(id, (job) => this.accept(job, reply)),
-      ...{ failed: look, duplicated: look },
+    const listener: QueueListener = {
+      completed: (id, reply) => this.handle(id, (job) => this.accept(job, reply)),
+      // The word may be of one that had the same id before.
+      changed: (queue, id) =>
+        this.handle(id, (job) => (queue.name === this.queues.nameOf(job.home) ? this.look(job) : undefined)),
     };
     this.queues = new WorkerQueues(access, redis, queueName, listener, priority);
   }

@@ -17,15 +17,11 @@ const BACKOFF = 500;
 const KEEP_COMPLETED = { age: 3600, count: 1000 };
 const KEEP_FAILED = { age: 7 * 24 * 3600, count: 1000 };
 
-const NO_EVENTS =
-  'though others are there: does Redis take no more (maxclients)? Its jobs are looked at every few seconds instead';
-
 /** What a queue tells of its jobs. */
 export interface QueueListener {
-  completed(queue: JobQueue, id: string, reply: unknown): void;
-  failed(queue: JobQueue, id: string): void;
-  /** A job that was added is there already, perhaps done: put there by this coordinator before it was killed. */
-  duplicated(queue: JobQueue, id: string): void;
+  completed(id: string, reply: unknown): void;
+  /** A job has failed; or one that was added is there already, perhaps done, put there before this coordinator was killed. */
+  changed(queue: JobQueue, id: string): void;
 }
 
 /** Fields of a job that BullMQ reads as JSON; it can do nothing with a job where it cannot. */
@@ -35,8 +31,10 @@ const MOST_STALLS = 8;
 
 /** How a job is, without having been told. */
 export type JobOutcome =
-  /** Waiting: nobody has begun it. Damaged: what it says cannot be read by anybody. */
-  /** Abandoned: somebody has begun it, and says no more that he is at it. */
+  /**
+   * Waiting: nobody has begun it. Abandoned: somebody has, and has let go of it. Damaged: what it says cannot be read by
+   * anybody.
+   */
   | { readonly is: 'lost' | 'active' | 'abandoned' | 'waiting' | 'damaged' }
   | { readonly is: 'completed'; readonly reply: unknown }
   | { readonly is: 'failed'; readonly reason: string };
@@ -58,7 +56,7 @@ export class JobQueue {
   private isClosed = false;
   private ears: Ears | undefined;
   /** How often connections for events were closed in a row. */
-  private closed = 0;
+  private closedInARow = 0;
 
   private constructor(
     readonly name: string,
@@ -92,7 +90,7 @@ export class JobQueue {
   private listen(after: string): void {
     const { access, name, listener } = this;
     const connection = this.redis.duplicate();
-    connection.on('ready', () => (this.closed = 0));
+    connection.on('ready', () => (this.closedInARow = 0));
     connection.on('close', () => this.onClosed());
     // BullMQ takes a duplicate of what it gets; it is to be this one, which can be closed at any time.
     connection.duplicate = () => connection;
@@ -101,9 +99,9 @@ export class JobQueue {
     });
     this.ears = { events, connection };
     events.on('error', (error) => access.onError(error));
-    events.on('completed', ({ jobId, returnvalue }) => listener.completed(this, jobId, returnvalue as unknown));
-    events.on('failed', ({ jobId }) => listener.failed(this, jobId));
-    events.on('duplicated', ({ jobId }) => listener.duplicated(this, jobId));
+    events.on('completed', ({ jobId, returnvalue }) => listener.completed(jobId, returnvalue as unknown));
+    events.on('failed', ({ jobId }) => listener.changed(this, jobId));
+    events.on('duplicated', ({ jobId }) => listener.changed(this, jobId));
     events.run().catch(async (error: Error) => {
       if (this.isClosed) return;
       access.onError(error);
@@ -114,9 +112,12 @@ export class JobQueue {
 
   private onClosed(): void {
     // Else the loss of all connections is said by `access`.
-    this.closed = this.redis.status === 'ready' && !this.isClosed ? this.closed + 1 : 0;
-    if (this.closed === MOST_CLOSED)
-      this.access.say(`no connection for the events of queue ${this.name}, ${NO_EVENTS}`);
+    this.closedInARow = this.redis.status === 'ready' && !this.isClosed ? this.closedInARow + 1 : 0;
+    if (this.closedInARow !== MOST_CLOSED) return;
+    this.access.say(
+      `no connection for the events of queue ${this.name}, though others are there: does Redis take no more (maxclients)? ` +
+        'Its jobs are looked at every few seconds instead',
+    );
   }
 
   /** Lets workers take jobs again after a pause. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Waits until something has ended, however it did, but no longer than so many milliseconds. */
@@ -25,6 +26,8 @@ export interface Persistence {
  * @throws the error of the last try once the signal is aborted, and final errors
  */
 export async function persist<T>(what: () => Promise<T>, { signal, onError, pause, isFinal }: Persistence): Promise<T> {
+  // Whatever waits for the same thing waits with the same signal.
+  setMaxListeners(0, signal);
   for (;;) {
     try {
       return await what();

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { ClusterAddress } from './address';
 import { homeQueueOf } from './engine';
-import { within } from './patience';
+import { Waiting } from './patience';
 import { membersOf } from './presence';
 import type { Member } from './presence';
 import { DEFAULT_NAME, isWrongType, RedisAccess } from './redis';
@@ -67,19 +67,15 @@ const PATIENCE = 20_000;
  */
 export async function clusterStatus(address: ClusterAddress, name: string = DEFAULT_NAME): Promise<ClusterStatus> {
   const access = await RedisAccess.open(address, name, () => undefined);
+  const waiting = new Waiting();
+  const silent = new Error(`cluster: ${address.shown} was reached, but did not answer for ${PATIENCE / 1000} s`);
+  const timer = setTimeout(() => waiting.cancel(silent), PATIENCE);
   try {
-    const looking = look(access);
-    let isOver = false;
-    await within(
-      PATIENCE,
-      looking.finally(() => (isOver = true)),
-    );
-    if (isOver) return await looking;
-    looking.catch(() => undefined);
-    throw new Error(`cluster: ${address.shown} was reached, but did not answer for ${PATIENCE / 1000} s`);
+    return await waiting.for(look(access));
   } catch (error) {
     throw new Error(address.redact((error as Error).message));
   } finally {
+    clearTimeout(timer);
     access.close();
   }
 }

@@ -1,6 +1,5 @@
 import type { Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { setMaxListeners } from 'node:events';
 import { sha256OfFile } from '../sha256';
 import type { ClusterAddress } from './address';
 import { BlobStore } from './blobs';
@@ -99,8 +98,6 @@ export class ClusterWorker {
     private readonly problems: string | undefined,
     private readonly say: Say,
   ) {
-    // As many as a job has payloads may wait for Redis.
-    setMaxListeners(0, this.closing.signal);
     this.blobs = new BlobStore(redis, access, (command) =>
       persist(command, {
         ...{ signal: this.closing.signal, pause: RETRY_PAUSE },

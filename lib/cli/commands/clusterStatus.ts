@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ClusterStatus } from '../../cluster/status';
 import { addClusterOptions, addressOf } from '../cluster';
 import type { ClusterCommandOptions } from '../cluster';
 import type { Context } from '../context';
@@ -13,13 +14,8 @@ Examples:
   $ LEARNED_OPTIMIZER_CLUSTER=redis://:PASSWORD@queue.example:6379 learned-optimizer cluster-status --json
 `;
 
-async function clusterStatusCommand(options: ClusterCommandOptions & { json?: boolean }, { streams }: Context) {
-  const address = addressOf(options);
-  // Loaded only here, with BullMQ.
-  const { clusterStatus } = await import('../../cluster/status');
-  const status = await clusterStatus(address, options.clusterName);
-  if (options.json) return printJson(streams, status);
-  const { members, queues, memoryBytes, memoryLimitBytes } = status;
+/** Who takes part, and the jobs of the queues. */
+function printTables({ members, queues }: ClusterStatus, streams: Context['streams']): void {
   const left = (title: string): { title: string; align: 'left' } => ({ title, align: 'left' });
   const right = (title: string): { title: string; align: 'right' } => ({ title, align: 'right' });
   printLine(
@@ -50,6 +46,21 @@ async function clusterStatusCommand(options: ClusterCommandOptions & { json?: bo
       ]),
     }),
   );
+}
+
+async function clusterStatusCommand(options: ClusterCommandOptions & { json?: boolean }, { streams }: Context) {
+  const address = addressOf(options);
+  // Loaded only here, with BullMQ.
+  const { clusterStatus } = await import('../../cluster/status');
+  const status = await clusterStatus(address, options.clusterName);
+  if (options.json) return printJson(streams, status);
+  const { members, memoryBytes, memoryLimitBytes } = status;
+  if (members.length === 0) {
+    printLine(
+      streams,
+      'nobody takes part: start "learned-optimizer meta-train --cluster" and "learned-optimizer worker"',
+    );
+  } else printTables(status, streams);
   const limit = memoryLimitBytes === 0 ? 'no limit' : `a limit of ${(memoryLimitBytes / 1e6).toFixed(0)} MB`;
   printLine(streams, `Redis uses ${(memoryBytes / 1e6).toFixed(1)} MB of memory, with ${limit}`);
 }

@@ -7,7 +7,7 @@ import { Dispatcher } from './dispatcher';
 import type { DispatchCounts } from './dispatcher';
 import { describeEngine, localEngine, queueNameOf } from './engine';
 import type { Engine } from './engine';
-import { Waiting, within } from './patience';
+import { unlessAborted, within } from './patience';
 import { membersOf, Presence, RETURN_SECONDS } from './presence';
 import type { Member } from './presence';
 import { DEFAULT_NAME, RedisAccess } from './redis';
@@ -79,24 +79,21 @@ export class Coordinator {
   /** @throws {Error} if there is no Redis that can be used, and the signal's reason; nothing is left open then */
   static async open(options: CoordinatorOptions): Promise<Coordinator> {
     const { address, name = DEFAULT_NAME, pollSeconds = 5, priority, engine = localEngine(), say = () => {} } = options;
+    const { signal } = options;
     const problems = options.problems === undefined ? undefined : await sha256OfFile(options.problems);
-    const access = await RedisAccess.open(address, name, say, options.silenceSeconds);
+    const access = await unlessAborted(signal, RedisAccess.open(address, name, say, options.silenceSeconds));
     let opening: Promise<Dispatcher> | undefined;
     let coordinator: Coordinator | undefined;
-    const starting = new Waiting();
-    const stop = (): void => starting.cancel(options.signal!.reason as Error);
-    options.signal?.addEventListener('abort', stop, { once: true });
     try {
-      options.signal?.throwIfAborted();
       const queue = queueNameOf(engine, problems);
       opening = Dispatcher.open(access, queue, { pollSeconds, priority });
-      const dispatcher = await starting.for(opening);
+      const dispatcher = await unlessAborted(signal, opening);
       coordinator = new Coordinator(
         ...([access, access.connect(), dispatcher, engine, queue, problems] as const),
         (text) => say(address.redact(text)),
         options.fetchSeconds,
       );
-      await starting.for(coordinator.begin(pollSeconds, options.signal));
+      await unlessAborted(signal, coordinator.begin(pollSeconds, signal));
       return coordinator;
     } catch (error) {
       if (coordinator) await coordinator.close();
@@ -106,8 +103,6 @@ export class Coordinator {
         access.close();
       }
       throw error;
-    } finally {
-      options.signal?.removeEventListener('abort', stop);
     }
   }
 

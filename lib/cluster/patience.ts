@@ -10,6 +10,22 @@ export async function within(milliseconds: number, what: Promise<unknown>): Prom
   await patience.catch(() => undefined);
 }
 
+/**
+ * Waits for something no longer than until the signal is aborted; it goes on by itself then.
+ * @throws the signal's reason, if that comes first
+ */
+export async function unlessAborted<T>(signal: AbortSignal | undefined, what: Promise<T>): Promise<T> {
+  const waiting = new Waiting();
+  const stop = (): void => waiting.cancel(signal!.reason as Error);
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    return await waiting.for(what);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
 /** How something is tried until it can be done. */
 export interface Persistence {
   /** Aborted: there is no further try. */

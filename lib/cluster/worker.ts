@@ -11,7 +11,7 @@ import { describeEngine, homeQueueOf, localEngine, queueNameOf, sameEngine } fro
 import type { Engine } from './engine';
 import { checkBundle, stateName } from './partJob';
 import type { Bundle, IdentifiedOrder, PartPhase } from './partJob';
-import { persist, within } from './patience';
+import { persist, unlessAborted, within } from './patience';
 import { decodeMetaParameters, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import { membersOf, Presence } from './presence';
@@ -42,6 +42,8 @@ export interface ClusterWorkerOptions {
   /** The jobs of a worker that has not been heard of for so long go to others. */
   readonly lockSeconds: number;
   readonly name?: string;
+  /** That it is to end before it has begun: what the start waits for then fails with the signal's reason. */
+  readonly signal?: AbortSignal;
   /** As of `RedisAccess.open`. */
   readonly silenceSeconds?: number;
   readonly engine?: Engine;
@@ -106,17 +108,17 @@ export class ClusterWorker {
     );
   }
 
-  /** @throws {Error} if there is no Redis that can be used; nothing is left open then */
+  /** @throws {Error} if there is no Redis that can be used, and the signal's reason; nothing is left open then */
   static async start(options: ClusterWorkerOptions): Promise<ClusterWorker> {
-    const { address, problems, lockSeconds, name = DEFAULT_NAME, engine = localEngine() } = options;
+    const { address, problems, lockSeconds, signal, name = DEFAULT_NAME, engine = localEngine() } = options;
     const say = (text: string): void => options.say?.(address.redact(text));
     const hash = problems === undefined ? undefined : await sha256OfFile(problems);
-    const access = await RedisAccess.open(address, name, say, options.silenceSeconds);
+    const access = await unlessAborted(signal, RedisAccess.open(address, name, say, options.silenceSeconds));
     const redis = access.connect();
     const computer = options.compute ?? new Computer(problems);
     const self = new ClusterWorker(access, redis, computer, engine, hash, say);
     try {
-      await self.listen(lockSeconds);
+      await unlessAborted(signal, self.listen(lockSeconds));
       return self;
     } catch (error) {
       await self.close(true);
@@ -135,12 +137,14 @@ export class ClusterWorker {
     );
     this.ownQueue = homeQueueOf(queue, this.presence.id);
     await this.presence.start();
+    if (this.closing.signal.aborted) return;
     this.consumers = [[queue, 1] as const, [this.ownQueue, JOBS_AHEAD] as const].map(([name, concurrency]) =>
       this.consume(name, concurrency, lockSeconds),
     );
     // It works without having said that.
     const look = (): Promise<void> => this.sayWhoWaits(queue).catch((error: Error) => access.onError(error));
     await look();
+    if (this.closing.signal.aborted) return;
     this.looking = setInterval(() => redis.status === 'ready' && void look(), BETWEEN_LOOKS);
   }
 

@@ -63,18 +63,24 @@ async function work(
   signal: AbortSignal,
 ): Promise<WorkerCounts> {
   // Loaded only here, with BullMQ.
-  const { ClusterWorker } = await import('../../cluster/worker');
+  const { ClusterWorker, NO_COUNTS } = await import('../../cluster/worker');
   const worker = await ClusterWorker.start({
-    ...{ address, name: options.clusterName, lockSeconds: options.lockSeconds },
+    ...{ address, name: options.clusterName, lockSeconds: options.lockSeconds, signal },
     problems: options.problems === undefined ? undefined : resolve(options.problems),
     say: (text) => say(context, text),
+  }).catch((error: Error) => {
+    // Told to end before it could begin.
+    if (signal.aborted) return undefined;
+    throw error;
   });
-  say(context, `waits for jobs at ${address.shown}`);
-  await sleep(2 ** 31 - 1, undefined, { signal }).catch(() => undefined);
-  await worker.close();
+  if (worker) {
+    say(context, `waits for jobs at ${address.shown}`);
+    await sleep(2 ** 31 - 1, undefined, { signal }).catch(() => undefined);
+    await worker.close();
+  }
   // Where Redis went meanwhile, BullMQ may leave timers that would hold the process.
   setTimeout(() => process.exit(), 1000 * LINGER_SECONDS).unref();
-  return worker.counts;
+  return worker?.counts ?? NO_COUNTS;
 }
 
 /** One process, started again when it dies, until the signal comes. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { AddressError, CLUSTER_VARIABLE, findAddress } from '../cluster/address';
 import type { ClusterAddress } from '../cluster/address';
-import { Interrupted, UsageError } from './exit';
+import { EXIT, Interrupted, UsageError } from './exit';
 
 /** Options of the commands that take part in a cluster. */
 export interface ClusterCommandOptions {
@@ -46,8 +46,8 @@ export function endOnSigterm(signal: AbortSignal, minutes?: number): AbortSignal
   const controller = new AbortController();
   const stop = (): void => controller.abort(new Interrupted('stopped'));
   process.once('SIGTERM', stop);
-  // A process that another one started ends with it.
-  process.once('disconnect', stop);
+  // A process that another one started ends with it: at once, if it has been told to end already.
+  process.once('disconnect', () => (controller.signal.aborted ? process.exit(EXIT.interrupted) : stop()));
   if (minutes !== undefined) setTimeout(stop, 60_000 * minutes).unref();
   if (signal.aborted) controller.abort(signal.reason);
   signal.addEventListener('abort', () => controller.abort(signal.reason));

@@ -330,7 +330,10 @@ export class ClusterWorker {
     this.closing.abort();
     await within(LEAVE_PATIENCE, this.presence.stop());
     await this.closeConsumers(force);
-    await within(LEAVE_PATIENCE, deleteQueue(this.access, this.redis, this.ownQueue));
+    // Without a connection a coordinator does it.
+    if (this.redis.status === 'ready') {
+      await within(LEAVE_PATIENCE, deleteQueue(this.access, this.redis, this.ownQueue));
+    }
     await this.computer.close();
     this.access.close();
   }

@@ -76,6 +76,7 @@ async function work(
   if (worker) {
     say(context, `waits for jobs at ${address.shown}`);
     await sleep(2 ** 31 - 1, undefined, { signal }).catch(() => undefined);
+    say(context, 'ends when the jobs in hand are done');
     await worker.close();
   }
   // Where Redis went meanwhile, BullMQ may leave timers that would hold the process.
@@ -140,6 +141,7 @@ async function workerCommand(options: WorkerCommandOptions, context: Context): P
           (await Promise.all(Array.from({ length: processes }, () => keepProcess(options, context, signal)))).flat(),
         );
   process.send?.(counts);
+  process.removeAllListeners('disconnect');
   process.disconnect?.();
   if (options.json) return printJson(context.streams, counts);
   const { parts = 0, refused = 0, missing = 0, failed = 0, busySeconds = 0 } = counts;

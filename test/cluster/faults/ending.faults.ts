@@ -91,27 +91,54 @@ describeWithRedis('told to end', { timeout: 100_000 }, () => {
     expectWorkerEnded(await finished);
   });
 
-  it("with a job in hand, when Redis goes, a worker ends long before its lock's seconds", async () => {
+  /** Starts a run whose parts take minutes, and waits until so many are in hand. */
+  async function longJobs(count: number): Promise<void> {
     const [phase] = evolution(1000).phases;
-    // Some seconds each.
-    const estimator = { ...phase.estimator, truncation: 5000, horizon: [5000, 5000] };
-    const long = join(folder, 'long.json');
+    const estimator = { ...phase.estimator, truncation: 100_000, horizon: [100_000, 100_000] };
+    const long = join(folder, `long-${count}.json`);
     writeFileSync(long, JSON.stringify({ ...SHORT, phases: [{ ...phase, estimator, horizonGrowth: undefined }] }));
-    coordinator('long', long);
-    const { child, finished } = worker();
-    const atWork = async (): Promise<boolean> => {
+    coordinator(`long-${count}`, long);
+    const inHand = async (): Promise<number> => {
       const lists = await redis.keys('*:active');
-      return (await Promise.all(lists.map((list) => redis.llen(list)))).some((length) => length > 0);
+      return (await Promise.all(lists.map((list) => redis.llen(list)))).reduce((sum, length) => sum + length, 0);
     };
-    while (!(await atWork())) await sleep(20);
+    while ((await inHand()) < count) await sleep(20);
     await sleep(500);
-    expect(await atWork()).toBe(true);
+  }
+
+  it("with a job in hand, when Redis goes, a worker ends long before its lock's seconds", async () => {
+    const { child, finished } = worker();
+    await longJobs(1);
     const begun = performance.now();
     child.kill('SIGTERM');
     await server.stop();
     const ended = await finished;
     expectWorkerEnded(ended);
-    expect(ended.stdout).toMatch(/^parts  0 /);
+    expect(ended.stdout).toMatch(/^parts {2}0 /);
     expect(performance.now() - begun).toBeLessThan(60_000);
+  });
+
+  it('with jobs in hand, told a second time, all processes of a worker end at once', async () => {
+    const { child, finished } = command('worker', '--processes', '2');
+    let said = '';
+    child.stderr!.on('data', (data: Buffer) => (said += data.toString()));
+    const ready = (): number[] => [...said.matchAll(/worker (\d+): waits for jobs/g)].map(([, id]) => Number(id));
+    while (ready().length < 2) await sleep(20);
+    const processes = ready();
+    await longJobs(2);
+    const isThere = (id: number): boolean => {
+      try {
+        return process.kill(id, 0);
+      } catch {
+        return false;
+      }
+    };
+    child.kill('SIGTERM');
+    while (said.split('ends when the jobs in hand are done').length < 3) await sleep(20);
+    await sleep(500);
+    expect(processes.some(isThere)).toBe(true);
+    child.kill('SIGTERM');
+    expect((await finished).signal).toBe('SIGTERM');
+    while (processes.some(isThere)) await sleep(20);
   });
 });

@@ -12,6 +12,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const VERSION = '4.22.0';
+/** Of the Python wheel with libtensorflow; where it cannot be had, another one is taken. */
+const WHEEL_VERSION = '2.21.0';
 const DOWNLOAD_LIMIT_MS = 300_000;
 
 const HELP = `Usage: npm run setup:tfjs-node [-- options]
@@ -109,15 +111,23 @@ function ownDownload() {
 
 /** Unpacks libtensorflow and its headers from the wheel into the cache; returns the folder. */
 function unpackWheel() {
-  const ready = existsSync(cache) && readdirSync(cache).find((name) => /^tensorflow-[\d.]+$/.test(name));
-  if (ready) return join(cache, ready);
+  const ready = existsSync(cache) ? readdirSync(cache).filter((name) => /^tensorflow-[\d.]+$/.test(name)) : [];
+  const wanted = `tensorflow-${WHEEL_VERSION}`;
+  if (ready.length > 0) return join(cache, ready.includes(wanted) ? wanted : ready[0]);
   mkdirSync(cache, { recursive: true });
   const work = join(cache, `unpack-${process.pid}`);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(join(work, 'wheel'), { recursive: true });
   try {
     console.log('Fetching the tensorflow-cpu wheel with pip …');
-    run(python, ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', join(work, 'wheel'), 'tensorflow-cpu']);
+    const download = (wheel) =>
+      run(python, ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', join(work, 'wheel'), wheel]);
+    try {
+      download(`tensorflow-cpu==${WHEEL_VERSION}`);
+    } catch {
+      console.log(`There is no tensorflow-cpu ${WHEEL_VERSION} for this Python; taking its newest …`);
+      download('tensorflow-cpu');
+    }
     const wheel = readdirSync(join(work, 'wheel')).find((name) => name.endsWith('.whl'));
     const version = /^tensorflow_cpu-([\d.]+)-/.exec(wheel ?? '')?.[1];
     if (!version) throw new SetupError(`pip brought no tensorflow_cpu wheel, but: ${wheel ?? 'nothing'}`);

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { AddressError, CLUSTER_VARIABLE, findAddress } from '../cluster/address';
 import type { ClusterAddress } from '../cluster/address';
-import { EXIT, Interrupted, UsageError } from './exit';
+import { Interrupted, UsageError } from './exit';
+import { onParentsWord } from './processes';
 
 /** Options of the commands that take part in a cluster. */
 export interface ClusterCommandOptions {
@@ -37,6 +38,15 @@ export function addressOf({ cluster, clusterFile, clusterName }: ClusterCommandO
   );
 }
 
+/** The longest that a timer can wait, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** A timer that may wait for months, and that the process does not stay for. */
+function after(milliseconds: number, what: () => void): void {
+  const left = milliseconds - LONGEST_TIMER;
+  setTimeout(() => (left > 0 ? after(left, what) : what()), Math.min(milliseconds, LONGEST_TIMER)).unref();
+}
+
 /**
  * The signal, aborted by SIGTERM too: that is how containers are stopped. A second one ends the process.
  * @param minutes aborted after so long as well
@@ -46,9 +56,8 @@ export function endOnSigterm(signal: AbortSignal, minutes?: number): AbortSignal
   const controller = new AbortController();
   const stop = (): void => controller.abort(new Interrupted('stopped'));
   process.once('SIGTERM', stop);
-  // A process that another one started ends with it: at once, if it has been told to end already.
-  process.once('disconnect', () => (controller.signal.aborted ? process.exit(EXIT.interrupted) : stop()));
-  if (minutes !== undefined) setTimeout(stop, 60_000 * minutes).unref();
+  onParentsWord(stop, () => controller.signal.aborted);
+  if (minutes !== undefined) after(60_000 * minutes, stop);
   if (signal.aborted) controller.abort(signal.reason);
   signal.addEventListener('abort', () => controller.abort(signal.reason));
   return controller.signal;

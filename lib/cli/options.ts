@@ -32,6 +32,15 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
+/** Parses a number above zero and no larger than `maximum`. */
+export function numberUpTo(maximum: number): (text: string) => number {
+  return (text) => {
+    const value = positiveNumber(text);
+    if (value > maximum) throw new InvalidArgumentError(`Expected a number of at most ${maximum}.`);
+    return value;
+  };
+}
+
 /** Parses a number of either sign. */
 export function finiteNumber(text: string): number {
   const value = Number(text);

@@ -81,7 +81,7 @@ export class Coordinator {
     const { address, name = DEFAULT_NAME, pollSeconds = 5, priority, engine = localEngine(), say = () => {} } = options;
     const { signal } = options;
     const problems = options.problems === undefined ? undefined : await sha256OfFile(options.problems);
-    const access = await unlessAborted(signal, RedisAccess.open(address, name, say, options.silenceSeconds));
+    const access = await RedisAccess.open(address, name, say, options.silenceSeconds, signal);
     let opening: Promise<Dispatcher> | undefined;
     let coordinator: Coordinator | undefined;
     try {

@@ -22,6 +22,41 @@ export function isWrongType(error: Error): boolean {
   return error.message.includes('WRONGTYPE');
 }
 
+/**
+ * Connects once, to see that it can be done.
+ * @param signal aborted: it is given up
+ * @throws {Error} naming the address and what went wrong
+ */
+export async function tryConnection(address: ClusterAddress, signal?: AbortSignal): Promise<void> {
+  const { Redis: IoRedis } = await import('ioredis');
+  const redis = new IoRedis(address.url, {
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    connectTimeout: 1000 * CONNECT_SECONDS,
+    // Whoever accepts the connection may never answer.
+    socketTimeout: 1000 * CONNECT_SECONDS,
+  });
+  let cause: Error | undefined;
+  redis.on('error', (error: Error) => (cause ??= error));
+  const stop = (): void => redis.disconnect();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    signal?.throwIfAborted();
+    await redis.connect();
+    await redis.ping();
+  } catch (error) {
+    signal?.throwIfAborted();
+    const { message } = cause ?? (error as Error);
+    throw new Error(
+      `cluster: expected a Redis or Valkey at ${address.shown}, but connecting failed: ${address.redact(message)}`,
+    );
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    redis.disconnect();
+  }
+}
+
 /** Connections to the cluster's Redis, and BullMQ, which are loaded only here. */
 export class RedisAccess {
   private readonly connections: Redis[] = [];
@@ -42,51 +77,21 @@ export class RedisAccess {
   ) {}
 
   /**
-   * Connects once, to see that it can be done.
    * @param silenceSeconds without a reply after which a connection counts as lost, more than ten
-   * @throws {Error} naming the address and what went wrong
+   * @param signal aborted before it is open: it is given up
+   * @throws {Error} if there is no Redis to be reached, as of `tryConnection`
    */
   static async open(
     address: ClusterAddress,
     name: string,
     say: Say,
     silenceSeconds: number = SILENCE_SECONDS,
+    signal?: AbortSignal,
   ): Promise<RedisAccess> {
     const [bullmq, ioredis] = await Promise.all([import('bullmq'), import('ioredis')]);
-    const access = new RedisAccess(
-      address,
-      name,
-      bullmq,
-      ioredis.Redis,
-      (text) => say(address.redact(text)),
-      silenceSeconds,
-    );
-    await access.tryOnce();
-    return access;
-  }
-
-  private async tryOnce(): Promise<void> {
-    const redis = new this.IoRedis(this.address.url, {
-      lazyConnect: true,
-      maxRetriesPerRequest: 0,
-      retryStrategy: () => null,
-      connectTimeout: 1000 * CONNECT_SECONDS,
-      // Whoever accepts the connection may never answer.
-      socketTimeout: 1000 * CONNECT_SECONDS,
-    });
-    let cause: Error | undefined;
-    redis.on('error', (error: Error) => (cause ??= error));
-    try {
-      await redis.connect();
-      await redis.ping();
-    } catch (error) {
-      const { message } = cause ?? (error as Error);
-      throw new Error(
-        `cluster: expected a Redis or Valkey at ${this.address.shown}, but connecting failed: ${this.address.redact(message)}`,
-      );
-    } finally {
-      redis.disconnect();
-    }
+    await tryConnection(address, signal);
+    const redacted = (text: string): void => say(address.redact(text));
+    return new RedisAccess(address, name, bullmq, ioredis.Redis, redacted, silenceSeconds);
   }
 
   /** A connection that waits and comes back when it is lost: commands are sent again, as often as it takes. */

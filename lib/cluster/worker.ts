@@ -32,8 +32,9 @@ const JOBS_AHEAD = 2;
 const RETRY_PAUSE = 1000;
 /** How often to look for coordinators that this worker is of no use to, in milliseconds. */
 const BETWEEN_LOOKS = 60_000;
-/** How long taking leave waits for a connection that is lost, in milliseconds. */
-const LEAVE_PATIENCE = 5000;
+/** How long ending waits for something else than a computation, in seconds: Redis may have gone, or be silent. */
+const HAND_OVER_SECONDS = 5;
+const LEAVE_SECONDS = 2;
 
 export interface ClusterWorkerOptions {
   readonly address: ClusterAddress;
@@ -91,6 +92,8 @@ export class ClusterWorker {
   private readonly useless = new Set<string>();
   /** Ends when the computer is free. */
   private free: Promise<unknown> = Promise.resolve();
+  /** Computations that are under way or wait for their turn. */
+  private computing = 0;
 
   private constructor(
     private readonly access: RedisAccess,
@@ -113,7 +116,7 @@ export class ClusterWorker {
     const { address, problems, lockSeconds, signal, name = DEFAULT_NAME, engine = localEngine() } = options;
     const say = (text: string): void => options.say?.(address.redact(text));
     const hash = problems === undefined ? undefined : await sha256OfFile(problems);
-    const access = await unlessAborted(signal, RedisAccess.open(address, name, say, options.silenceSeconds));
+    const access = await RedisAccess.open(address, name, say, options.silenceSeconds, signal);
     const redis = access.connect();
     const computer = options.compute ?? new Computer(problems);
     const self = new ClusterWorker(access, redis, computer, engine, hash, say);
@@ -263,7 +266,8 @@ export class ClusterWorker {
 
   /** Runs one thing after another. */
   private alone<T>(what: () => Promise<T>): Promise<T> {
-    const done = this.free.then(what);
+    this.computing++;
+    const done = this.free.then(what).finally(() => this.computing--);
     this.free = done.catch(() => undefined);
     return done;
   }
@@ -328,24 +332,25 @@ export class ClusterWorker {
   async close(force = false): Promise<void> {
     clearInterval(this.looking);
     this.closing.abort();
-    await within(LEAVE_PATIENCE, this.presence.stop());
+    const left = this.presence.stop();
     await this.closeConsumers(force);
     // Without a connection a coordinator does it.
-    if (this.redis.status === 'ready') {
-      await within(LEAVE_PATIENCE, deleteQueue(this.access, this.redis, this.ownQueue));
-    }
+    const isLost = this.redis.status !== 'ready';
+    const forgotten = left.then(() => (isLost ? undefined : deleteQueue(this.access, this.redis, this.ownQueue)));
+    await within(1000 * LEAVE_SECONDS, forgotten);
     await this.computer.close();
     this.access.close();
   }
 
-  /** Without a connection nothing can be handed over: others do it then. */
+  /** Waits for computations; whatever else hangs, such as a connection that is lost, silent, or never was there, is left. */
   private async closeConsumers(force: boolean): Promise<void> {
     const isLost = (): boolean => this.redis.status !== 'ready';
     const closing = Promise.all(this.consumers.map((consumer) => consumer.close(force || isLost())));
     let isOver = false;
     void closing.finally(() => (isOver = true)).catch(() => undefined);
-    for (let lost = 0; !isOver && lost < LEAVE_PATIENCE / 1000; lost = isLost() ? lost + 1 : 0) {
+    for (let seconds = 0; !isOver && seconds < HAND_OVER_SECONDS;) {
       await within(1000, closing);
+      seconds = this.computing > 0 && !isLost() ? 0 : seconds + 1;
     }
   }
 }

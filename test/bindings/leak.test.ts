@@ -18,7 +18,7 @@ describe('memory of the process', () => {
     ['errors', 200],
     ['lanes', 200],
     ['laneErrors', 200],
-  ])('does not grow by repeated %s (%d rounds)', { timeout: 60_000 }, async (mode, rounds) => {
+  ])('does not grow by repeated %s (%d rounds)', { timeout: 180_000 }, async (mode, rounds) => {
     const { code, signal, stdout, stderr } = await runFile(
       'leakRun.ts',
       [mode, String(rounds)],

@@ -30,7 +30,7 @@ describe('worker threads', () => {
 
   it.each(['sync', 'async'])(
     'may be terminated in mid-step (%s) while the main thread goes on',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async (mode) => {
       const { code, signal, stdout, stderr } = await runFile('workersRun.ts', [mode, '4']);
       expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });

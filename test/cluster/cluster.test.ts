@@ -6,7 +6,7 @@ import type { ClusterStatus } from '../../lib/cluster/status';
 import { metaTrain } from '../../lib/meta/trainer';
 import { start } from '../cli/run';
 import { describeWithRedis, RedisServer } from './redisServer';
-import { runOnCluster, SHORT } from './setup';
+import { membersThere, runOnCluster, SHORT } from './setup';
 
 /** 14 parts an iteration. */
 const config = { ...SHORT, copies: 2 };
@@ -24,6 +24,7 @@ describeWithRedis('a cluster', { timeout: 120_000 }, () => {
     const workers = [1, 2].map(() =>
       start('lib/cli/main.ts', ['worker', '--processes', '1', '--json'], { LEARNED_OPTIMIZER_CLUSTER: server.url }),
     );
+    await membersThere(server.url, 'worker', 2);
     let status: ClusterStatus | undefined;
     const { average, counts, dropped } = await runOnCluster(server.url, config, {
       onIteration: async (iteration) => {

@@ -81,6 +81,15 @@ export class RedisServer {
     await ended;
   }
 
+  /** It takes connections and commands and answers nothing, until `wake`. */
+  silence(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  wake(): void {
+    this.child.kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     await this.down('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });

@@ -1,7 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Coordinator } from '../../lib/cluster/coordinator';
 import type { CoordinatorCounts, CoordinatorOptions } from '../../lib/cluster/coordinator';
 import { parseAddress } from '../../lib/cluster/address';
+import type { Role } from '../../lib/cluster/presence';
+import { clusterStatus } from '../../lib/cluster/status';
 import type { MetaTrainingConfig } from '../../lib/meta/config';
 import type { DroppedPart } from '../../lib/meta/parts';
 import { metaTrain } from '../../lib/meta/trainer';
@@ -57,6 +60,14 @@ export async function runOnCluster(
   } finally {
     await coordinator.close();
   }
+}
+
+/** Waits until so many members of a role have shown themselves. */
+export async function membersThere(url: string, role: Role, count: number): Promise<void> {
+  const address = parseAddress(url, 'test');
+  const there = async (): Promise<number> =>
+    (await clusterStatus(address)).members.filter((member) => member.role === role).length;
+  while ((await there()) < count) await sleep(50);
 }
 
 /** What a child of `workerChild.ts` does beside its work. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DownloadError, downloadFile, type DownloadProgress } from '../../lib/datasets/download';
-import { closedPort, sendAndCut, sendRange, serve, type TestServer } from './server';
+import { closedPort, CutConnection, sendRange, serve, type TestServer } from './server';
 
 const content = randomBytes(300_000);
 const sha256 = createHash('sha256').update(content).digest('hex');
@@ -46,18 +46,22 @@ describe('downloadFile', () => {
   });
 
   it('continues where a cut connection stopped', async () => {
+    const cut = new CutConnection(content, 100_000);
     const server = await start((request, response, count) =>
-      count === 1 ? sendAndCut(response, content, 100_000) : sendRange(request, response, content),
+      count === 1 ? cut.send(response) : sendRange(request, response, content),
     );
-    await download([`${server.url}file.gz`]);
+    await download([`${server.url}file.gz`], { onProgress: cut.onProgress });
     await expectComplete();
     expect(server.requests).toHaveLength(2);
     expect(server.requests[1].range).toBe('bytes=100000-');
   });
 
   it('continues the part file of an earlier run, also at another mirror', async () => {
-    const cutting = await start((_, response) => sendAndCut(response, content, 50_000));
-    await expect(download([cutting.url], { attempts: 1 })).rejects.toThrow(/connection cut/);
+    const cut = new CutConnection(content, 50_000);
+    const cutting = await start((_, response) => cut.send(response));
+    await expect(download([cutting.url], { attempts: 1, onProgress: cut.onProgress })).rejects.toThrow(
+      /connection cut/,
+    );
     expect(await readdir(join(dir, 'sub'))).toEqual(['file.gz.part']);
     const whole = await start((request, response) => sendRange(request, response, content));
     await download([whole.url]);
@@ -66,12 +70,11 @@ describe('downloadFile', () => {
   });
 
   it('starts anew where the server knows no ranges', async () => {
+    const cut = new CutConnection(content, 100_000);
     const server = await start((_, response, count) =>
-      count === 1
-        ? sendAndCut(response, content, 100_000)
-        : response.writeHead(200, { 'content-length': content.length }).end(content),
+      count === 1 ? cut.send(response) : response.writeHead(200, { 'content-length': content.length }).end(content),
     );
-    await download([server.url]);
+    await download([server.url], { onProgress: cut.onProgress });
     await expectComplete();
     expect(server.requests[1].range).toBe('bytes=100000-');
   });
@@ -154,7 +157,7 @@ describe('downloadFile', () => {
       response.writeHead(200, { 'content-length': content.length });
       response.write(content.subarray(0, 1000));
     });
-    await download([server.url], { stallTimeout: 200 });
+    await download([server.url], { stallTimeout: 2000 });
     await expectComplete();
     expect(server.requests[1].range).toBe('bytes=1000-');
   });

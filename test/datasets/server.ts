@@ -45,10 +45,25 @@ export function sendRange(request: IncomingMessage, response: ServerResponse, co
   }
 }
 
-/** Announces all of `content`, sends its first `bytes`, then cuts the connection. */
-export function sendAndCut(response: ServerResponse, content: Buffer, bytes: number): void {
-  response.writeHead(200, { 'content-length': content.length });
-  response.write(content.subarray(0, bytes), () => setTimeout(() => response.destroy(), 20));
+/** Announces all of `content`, sends its first `bytes`, and cuts the connection when the client says that it has them. */
+export class CutConnection {
+  private response: ServerResponse | undefined;
+
+  constructor(
+    private readonly content: Buffer,
+    private readonly bytes: number,
+  ) {}
+
+  send(response: ServerResponse): void {
+    this.response = response;
+    response.writeHead(200, { 'content-length': this.content.length });
+    response.write(this.content.subarray(0, this.bytes));
+  }
+
+  /** For the client. */
+  readonly onProgress = ({ received }: { readonly received: number }): void => {
+    if (received === this.bytes) this.response?.destroy();
+  };
 }
 
 /** A port of 127.0.0.1 on which nothing listens. */

@@ -21,9 +21,12 @@ export interface Result {
   readonly stderr: string;
 }
 
-/** Runs a program to its end, with nothing of npm's environment that a surrounding `npm test` has set. */
+/** What a surrounding `npm test` has set, and what makes Node say more than it would. */
+const NOT_INHERITED = /^(npm_(package|lifecycle|command)|(FORCE_COLOR|NODE_OPTIONS)$)/;
+
+/** Runs a program to its end. */
 export function run(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Result {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_(package|lifecycle|command)/.test(name));
+  const inherited = Object.entries(process.env).filter(([name]) => !NOT_INHERITED.test(name));
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd,
     encoding: 'utf8',

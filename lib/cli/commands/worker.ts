@@ -1,9 +1,7 @@
-import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { CLUSTER_VARIABLE } from '../../cluster/address';
 import type { ClusterAddress } from '../../cluster/address';
@@ -12,8 +10,9 @@ import { addClusterOptions, addressOf, endOnSigterm } from '../cluster';
 import type { ClusterCommandOptions } from '../cluster';
 import type { Context } from '../context';
 import { UsageError } from '../exit';
-import { integerAtLeast, positiveNumber } from '../options';
+import { integerAtLeast, numberUpTo, positiveNumber } from '../options';
 import { note, printJson, printLine } from '../output';
+import { keepProcess, tellParent } from '../processes';
 
 interface WorkerCommandOptions extends ClusterCommandOptions {
   processes: number;
@@ -47,9 +46,7 @@ Examples:
 `;
 
 /** Seconds after which a process that has nothing more to do ends, whatever is left open. */
-const LINGER_SECONDS = 2;
-/** Seconds after which a process that died is started anew. */
-const RESTART_SECONDS = 2;
+const LINGER_SECONDS = 0.5;
 
 function say(context: Context, text: string): void {
   note(context.streams, `worker ${process.pid}: ${text}`);
@@ -75,7 +72,7 @@ async function work(
   });
   if (worker) {
     say(context, `waits for jobs at ${address.shown}`);
-    await sleep(2 ** 31 - 1, undefined, { signal }).catch(() => undefined);
+    if (!signal.aborted) await once(signal, 'abort');
     say(context, 'ends when the jobs in hand are done');
     await worker.close();
   }
@@ -84,8 +81,9 @@ async function work(
   return worker?.counts ?? NO_COUNTS;
 }
 
-/** One process, started again when it dies, until the signal comes. */
-async function keepProcess(
+/** Computes parts in processes of their own, until the signal comes. */
+async function workInProcesses(
+  address: ClusterAddress,
   options: WorkerCommandOptions,
   context: Context,
   signal: AbortSignal,
@@ -96,23 +94,15 @@ async function keepProcess(
   if (options.clusterFile !== undefined) args.push('--cluster-file', options.clusterFile);
   if (options.clusterName !== undefined) args.push('--cluster-name', options.clusterName);
   if (options.problems !== undefined) args.push('--problems', options.problems);
-  while (!signal.aborted) {
-    const child: ChildProcess = fork(process.argv[1], args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    child.on('message', (message) => counts.push(message as WorkerCounts));
-    const stop = (): boolean => child.kill('SIGTERM');
-    signal.addEventListener('abort', stop);
-    const [code, killer] = await new Promise<[number | null, string | null]>((done) => {
-      child.on('error', () => done([1, null]));
-      child.on('exit', (...how) => done(how));
+  // What is wrong with the address is said once, and not by all of them again and again.
+  const { tryConnection } = await import('../../cluster/redis');
+  await tryConnection(address, signal);
+  const keep = (): Promise<void> =>
+    keepProcess({
+      ...{ args, signal, say: (text) => note(context.streams, text) },
+      onMessage: (message) => counts.push(message as WorkerCounts),
     });
-    signal.removeEventListener('abort', stop);
-    if (signal.aborted) break;
-    note(
-      context.streams,
-      `worker ${child.pid}: ended with ${killer ?? `code ${code}`}; started anew in ${RESTART_SECONDS} s`,
-    );
-    await sleep(1000 * RESTART_SECONDS, undefined, { signal }).catch(() => undefined);
-  }
+  await Promise.all(Array.from({ length: options.processes }, keep));
   return counts;
 }
 
@@ -137,12 +127,8 @@ async function workerCommand(options: WorkerCommandOptions, context: Context): P
   const counts =
     processes === 1
       ? await work(address, options, context, signal)
-      : total(
-          (await Promise.all(Array.from({ length: processes }, () => keepProcess(options, context, signal)))).flat(),
-        );
-  process.send?.(counts);
-  process.removeAllListeners('disconnect');
-  process.disconnect?.();
+      : total(await workInProcesses(address, options, context, signal));
+  await tellParent(counts);
   if (options.json) return printJson(context.streams, counts);
   const { parts = 0, refused = 0, missing = 0, failed = 0, busySeconds = 0 } = counts;
   printLine(
@@ -157,7 +143,12 @@ export function addWorkerCommand(program: Command, context: Context): void {
     .description('Computes parts of the meta-training runs of a cluster, which "meta-train --cluster" coordinates.')
     .option('--processes <n>', 'processes, one per core', integerAtLeast(1), availableParallelism())
     .option('--problems <module>', "the JavaScript module of a run's --problems")
-    .option('--lock-seconds <n>', 'a job whose worker has been silent for so long goes to another', positiveNumber, 30)
+    .option(
+      '--lock-seconds <n>',
+      'a job whose worker has been silent for so long goes to another',
+      numberUpTo(86_400),
+      30,
+    )
     .option('--minutes <n>', 'end after so many minutes', positiveNumber)
     .option('--json', 'print one JSON document at the end')
     .addHelpText('after', HELP)

@@ -53,7 +53,12 @@ describeWithRedis('problems of a user in a cluster', { timeout: 300_000 }, () =>
     coordinator.child.stderr!.on('data', (data: Buffer) => (waits += data.toString()));
     while (!waits.includes('no result for')) await sleep(100);
     const strangers = [worker(), worker('--problems', other)];
-    await sleep(8000);
+    const words = strangers.map(({ child }) => {
+      let said = '';
+      child.stderr!.on('data', (data: Buffer) => (said += data.toString()));
+      return () => said;
+    });
+    while (!words.every((said) => said().includes('have different --problems'))) await sleep(50);
     const fit = worker('--problems', copy);
     const run = await coordinator.finished;
     expect(run.code).toBe(0);

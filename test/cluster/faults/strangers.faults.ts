@@ -53,6 +53,11 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     await redis.set(`learned-optimizer:member:${id}`, JSON.stringify(member));
   }
 
+  /** How many connections Redis has. */
+  async function connected(): Promise<number> {
+    return Number(/connected_clients:(\d+)/.exec(await redis.info('clients'))![1]);
+  }
+
   /** Keys of the jobs that there are, in any queue. */
   async function jobKeys(): Promise<string[]> {
     return (await redis.keys(`learned-optimizer:${queue}*:*`)).filter((key) => /:[0-9a-f]{40}$/.test(key));
@@ -136,10 +141,11 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
   });
 
   it('has taken all connections but those that there are: jobs are looked at without events, the same bits', async () => {
+    // Both workers have theirs: one, and one to wait with for each of two queues.
+    while ((await connected()) > 1) await sleep(20);
     workers = [startWorker(server.url, { delay: 50 }), startWorker(server.url, { delay: 50 })];
-    while ((await redis.keys('learned-optimizer:member:*')).length < 2) await sleep(20);
-    await sleep(1000);
-    const connections = Number(/connected_clients:(\d+)/.exec(await redis.info('clients'))![1]);
+    while ((await connected()) < 1 + 6) await sleep(20);
+    const connections = await connected();
     // The coordinator gets its two and one for the events of the queue of all, and none for those of its workers' queues.
     await redis.config('SET', 'maxclients', `${connections + 3}`);
     const { average, counts, said } = await runOnCluster(server.url, config, { pollSeconds: 0.25 }).finally(() =>
@@ -152,16 +158,26 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
   });
 
   it('has taken all connections but one: a coordinator that waits for more can be told to end', async () => {
-    const connections = Number(/connected_clients:(\d+)/.exec(await redis.info('clients'))![1]);
+    const connections = await connected();
     await redis.config('SET', 'maxclients', `${connections + 1}`);
     const stop = new AbortController();
     const opening = Coordinator.open({ address: parseAddress(server.url, 'test'), signal: stop.signal });
     setTimeout(() => stop.abort(new Error('that will do')), 2000);
     await expect(opening).rejects.toThrow('that will do');
     await redis.config('SET', 'maxclients', '1000');
-    const left = async (): Promise<number> => Number(/connected_clients:(\d+)/.exec(await redis.info('clients'))![1]);
-    for (let k = 0; k < 100 && (await left()) > connections; k++) await sleep(50);
-    expect(await left()).toBe(connections);
+    for (let k = 0; k < 100 && (await connected()) > connections; k++) await sleep(50);
+    expect(await connected()).toBe(connections);
+  });
+
+  it('has taken all connections but one: a worker that takes no jobs for want of more can be told to end', async () => {
+    const connections = await connected();
+    await redis.config('SET', 'maxclients', `${connections + 1}`);
+    const worker = await ClusterWorker.start({ address: parseAddress(server.url, 'test'), lockSeconds: 2 });
+    await sleep(500);
+    await worker.close();
+    await redis.config('SET', 'maxclients', '1000');
+    for (let k = 0; k < 100 && (await connected()) > connections; k++) await sleep(50);
+    expect(await connected()).toBe(connections);
   });
 
   it('answers nothing in its place: coordinator, worker and status say that there is no Redis', async () => {
@@ -188,8 +204,9 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
       pollSeconds: 0.5,
       onIteration: async (iteration) => {
         if (iteration !== 2) return;
-        await redis.del(await redis.keys('learned-optimizer:member:*'));
-        await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+        const members = await redis.keys('learned-optimizer:member:*');
+        // One after the other without anything between.
+        await Promise.all([redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'), redis.del(members)]);
       },
     });
     expect(average).toEqual(undisturbed);

@@ -8,7 +8,8 @@ import type { PartJob } from '../../../lib/cluster/partJob';
 import { metaTrain } from '../../../lib/meta/trainer';
 import { start } from '../../cli/run';
 import { describeWithRedis, RedisServer } from '../redisServer';
-import { evolution, runOnCluster, startWorker, stopWorkers } from '../setup';
+import { Proxy } from './proxy';
+import { evolution, membersThere, runOnCluster, startWorker, stopWorkers } from '../setup';
 import type { WorkerChild } from '../setup';
 
 const config = evolution(4);
@@ -30,6 +31,7 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
   it('one killed with SIGKILL in mid-job: another does its job, and the bits are the same', async () => {
     workers = [startWorker(server.url, { delay: 200 }), startWorker(server.url, { delay: 200 })];
     const [victim] = workers;
+    await membersThere(server.url, 'worker', 2);
     const run = runOnCluster(server.url, config);
     const computing = (): number => victim.lines().filter((line) => line.startsWith('computing')).length;
     // It has done parts whose states nobody else has.
@@ -48,8 +50,8 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
     const longer = evolution(60);
     // Nobody is there who was killed a moment ago.
     const own = await RedisServer.start();
-    workers = [startWorker(own.url), startWorker(own.url)];
-    const { average, counts } = await runOnCluster(own.url, longer, { pollSeconds: 0.1 });
+    workers = [1, 2].map(() => startWorker(own.url, { lockSeconds: 10 }));
+    const { average, counts } = await runOnCluster(own.url, longer, { pollSeconds: 0.25 });
     await own.stop();
     expect(average).toEqual(await metaTrain({ config: longer, threads: 1 }));
     expect(counts).toMatchObject({ results: 420, repaired: 0, recomputed: 0, dropped: 0 });
@@ -88,6 +90,32 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
     for (const id of ready()) expect(() => process.kill(id, 0)).toThrow('ESRCH');
   });
 
+  it('processes that cannot begin are started anew until they can; where there is no Redis at first, the worker says so', async () => {
+    const own = await RedisServer.start();
+    const proxy = await Proxy.open(own.port);
+    const args = ['worker', '--processes', '2', '--cluster', `redis://127.0.0.1:${proxy.port}`];
+    const { child, finished } = start('lib/cli/main.ts', args);
+    let said = '';
+    child.stderr!.on('data', (data: Buffer) => (said += data.toString()));
+    const count = (what: RegExp): number => [...said.matchAll(what)].length;
+    while (count(/waits for jobs/g) < 2) await sleep(20);
+    proxy.sever();
+    for (const [, id] of said.matchAll(/worker (\d+): waits for jobs/g)) process.kill(Number(id), 'SIGKILL');
+    while (count(/ended with code 1; started anew in 4 s/g) < 2) await sleep(20);
+    proxy.mend();
+    while (count(/waits for jobs/g) < 4) await sleep(20);
+    child.kill('SIGTERM');
+    expect((await finished).code).toBe(0);
+    proxy.close();
+    await own.stop();
+
+    const none = await start('lib/cli/main.ts', args).finished;
+    expect([none.code, none.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^[^\n]*connecting failed: [^\n]*ECONNREFUSED[^\n]*\n$/),
+    ]);
+  });
+
   it('a job that always fails is dropped, the run goes on without it and says which', async () => {
     workers = [startWorker(server.url, { failingFamily: 4 })];
     const { average, counts, dropped, said } = await runOnCluster(server.url, evolution(2));
@@ -109,7 +137,7 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
 
   it('one of another version gets no job and says so; a job of another version is refused', async () => {
     const coordinator = runOnCluster(server.url, config);
-    await sleep(1000);
+    await membersThere(server.url, 'coordinator', 1);
     workers = [startWorker(server.url, { version: '9.9.9' })];
     while (!workers[0].lines().includes('ready')) await sleep(50);
     expect(workers[0].lines().join('\n')).toMatch(

@@ -77,7 +77,8 @@ describe('the comparison on images', { timeout: 120_000 }, () => {
   });
 
   it('stopped by Ctrl-C keeps the runs that are finished', async () => {
-    const { child, finished } = start('examples/imagenet/compare.ts', tiny('stopped', '--steps', '2'));
+    // So many steps that not all runs have ended before it is stopped.
+    const { child, finished } = start('examples/imagenet/compare.ts', tiny('stopped', '--steps', '20'));
     const runs = join(dir, 'stopped', 'runs.json');
     while (child.exitCode === null && !existsSync(runs)) await sleep(10);
     child.kill('SIGINT');

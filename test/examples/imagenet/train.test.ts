@@ -43,27 +43,11 @@ describe('the training script', { timeout: 120_000 }, () => {
     }
   });
 
-  it('stopped by Ctrl-C writes a checkpoint, and --resume goes on to the result of an uninterrupted run', async () => {
+  it('trains, evaluates and logs, and refuses another run in the same folder', async () => {
     const whole = await train(...tiny('whole', '--steps', '3', '--json'));
     expect([whole.code, whole.stderr]).toEqual([0, expect.stringContaining('training: 3 of 3')]);
     const result = JSON.parse(whole.stdout) as Record<string, unknown>;
     expect(result).toMatchObject({ model: 'tiny-resnetv2', parameters: 15_331, step: 3, evaluation: { images: 2 } });
-
-    const { child, finished } = start('examples/imagenet/train.ts', tiny('stopped', '--steps', '3'));
-    const log = join(dir, 'stopped', 'log.jsonl');
-    while (child.exitCode === null && !(existsSync(log) && readFileSync(log, 'utf8').length > 0)) await sleep(10);
-    child.kill('SIGINT');
-    const { code, stderr } = await finished;
-    expect([code, stderr]).toEqual([130, expect.stringContaining('interrupted; go on with --resume --out')]);
-    const resumed = await train(...tiny('stopped', '--steps', '3', '--resume'));
-    expect(resumed.code, resumed.stderr).toBe(0);
-    expect(resumed.stdout).toMatch(/steps +3.*\nevaluation +top-1 .*on 2 images after step 3\nstep .* ms: .*\nrun /);
-    const losses = (out: string): unknown[] =>
-      readFileSync(join(dir, out, 'log.jsonl'), 'utf8')
-        .trim()
-        .split('\n')
-        .map((line) => ({ ...JSON.parse(line), fit_ms: 0, wait_ms: 0 }));
-    expect(losses('stopped')).toEqual(losses('whole'));
 
     const again = await train(...tiny('whole', '--steps', '3'));
     expect([again.code, again.stderr]).toEqual([
@@ -75,6 +59,29 @@ describe('the training script', { timeout: 120_000 }, () => {
       2,
       { error: expect.objectContaining({ message: expect.stringMatching(/seed 1, now 2: give the same options/) }) },
     ]);
+  });
+
+  it('stopped by Ctrl-C writes a checkpoint, and --resume goes on to the result of an uninterrupted run', async () => {
+    // So many steps that it has not ended before it is stopped.
+    const { child, finished } = start('examples/imagenet/train.ts', tiny('stopped', '--steps', '500'));
+    const log = join(dir, 'stopped', 'log.jsonl');
+    while (child.exitCode === null && !(existsSync(log) && readFileSync(log, 'utf8').length > 0)) await sleep(10);
+    child.kill('SIGINT');
+    const { code, stderr } = await finished;
+    expect([code, stderr]).toEqual([130, expect.stringContaining('interrupted; go on with --resume --out')]);
+    const logged = (out: string): Record<string, unknown>[] =>
+      readFileSync(join(dir, out, 'log.jsonl'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => ({ ...(JSON.parse(line) as object), fit_ms: 0, wait_ms: 0 }));
+    const steps = Number(logged('stopped').at(-1)!['step']) + 2;
+    const resumed = await train(...tiny('stopped', '--steps', `${steps}`, '--resume'));
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(resumed.stdout).toMatch(
+      new RegExp(`steps +${steps}.*\nevaluation +top-1 .*on 2 images after step ${steps}\nstep .* ms: .*\nrun `),
+    );
+    expect((await train(...tiny('uninterrupted', '--steps', `${steps}`))).code).toBe(0);
+    expect(logged('stopped')).toEqual(logged('uninterrupted'));
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT } from './exit';
 
@@ -21,6 +21,8 @@ export interface KeptProcess {
 
 /** Runs this program in a process of its own, which is started again when it dies, until it has been told to end. */
 export async function keepProcess({ args, signal, say, onMessage }: KeptProcess): Promise<void> {
+  // Any number of processes listens to it.
+  setMaxListeners(0, signal);
   for (let pause = FIRST_PAUSE; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     const begun = performance.now();
     const child = fork(process.argv[1], args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });

@@ -10,8 +10,8 @@ import { landscapesPage } from '../../tsup.config';
 import { launchChromium, skipsBrowser } from './chromium';
 
 const STEPS = 120;
-/** Ten seconds at the speed at which the page plays by itself. */
-const LONG_STEPS = 1200;
+/** Seven seconds at the speed at which the page plays by itself. */
+const LONG_STEPS = 900;
 
 describe.skipIf(skipsBrowser())('the page of landscapes in a browser', { timeout: 60_000 }, () => {
   let folder: string;

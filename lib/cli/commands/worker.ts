@@ -96,7 +96,9 @@ async function workInProcesses(
   if (options.problems !== undefined) args.push('--problems', options.problems);
   // What is wrong with the address is said once, and not by all of them again and again.
   const { tryConnection } = await import('../../cluster/redis');
-  await tryConnection(address, signal);
+  await tryConnection(address, signal).catch((error: Error) => {
+    if (!signal.aborted) throw error;
+  });
   const keep = (): Promise<void> =>
     keepProcess({
       ...{ args, signal, say: (text) => note(context.streams, text) },

@@ -202,6 +202,16 @@ describeWithRedis('told to end', { timeout: 100_000 }, () => {
     while (ready(said()).some(isThere)) await sleep(20);
   });
 
+  it('one worker of twenty processes ends as one, and gives no warnings', async () => {
+    const many = worker(20);
+    const said = listen(many);
+    while (ready(said()).length < 20) await sleep(50);
+    many.child.kill('SIGTERM');
+    const { code, stderr } = await many.finished;
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('Warning')]);
+    expect(ready(said()).some(isThere)).toBe(false);
+  });
+
   it('by the end of the process that started them, the processes of a worker end in good order', async () => {
     const both = worker(2);
     const said = listen(both);

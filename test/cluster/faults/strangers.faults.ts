@@ -195,6 +195,17 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
         reason: { message: expect.stringMatching(/expected a Redis or Valkey at .* connecting failed/) as string },
       });
     }
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Error('that will do')), 500);
+    const begun = performance.now();
+    for (const tried of await Promise.allSettled([
+      Coordinator.open({ address, signal: stop.signal }),
+      ClusterWorker.start({ address, lockSeconds: 2, signal: stop.signal }),
+    ])) {
+      expect(tried).toMatchObject({ status: 'rejected', reason: { message: 'that will do' } });
+    }
+    // They have not waited for the ten seconds that a first connection may take.
+    expect(performance.now() - begun).toBeLessThan(8000);
     mute.close();
   });
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { AddressError, CLUSTER_VARIABLE, findAddress } from '../cluster/address';
 import type { ClusterAddress } from '../cluster/address';
-import { Interrupted, UsageError } from './exit';
+import { EXIT, Interrupted, UsageError } from './exit';
 import { onParentsWord } from './processes';
 
 /** Options of the commands that take part in a cluster. */
@@ -48,17 +48,24 @@ function after(milliseconds: number, what: () => void): void {
 }
 
 /**
- * The signal, aborted by SIGTERM too: that is how containers are stopped. A second one ends the process.
+ * The signal, aborted by SIGTERM too: that is how containers are stopped. A second one of either kind ends the process.
  * @param minutes aborted after so long as well
  */
 export function endOnSigterm(signal: AbortSignal, minutes?: number): AbortSignal {
   // Not AbortSignal.any: Node 20 may collect a signal of it as garbage, and then it never comes.
   const controller = new AbortController();
   const stop = (): void => controller.abort(new Interrupted('stopped'));
-  process.once('SIGTERM', stop);
-  onParentsWord(stop, () => controller.signal.aborted);
+  let isSecond = false;
+  const onSignal = (): void => {
+    // Not left to the default action, which the first process of a container does not have.
+    if (isSecond) process.exit(EXIT.interrupted);
+    isSecond = true;
+    controller.abort(signal.aborted ? signal.reason : new Interrupted('stopped'));
+  };
+  process.on('SIGTERM', onSignal);
+  signal.addEventListener('abort', onSignal);
+  if (signal.aborted) onSignal();
+  onParentsWord(stop);
   if (minutes !== undefined) after(60_000 * minutes, stop);
-  if (signal.aborted) controller.abort(signal.reason);
-  signal.addEventListener('abort', () => controller.abort(signal.reason));
   return controller.signal;
 }

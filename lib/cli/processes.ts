@@ -54,13 +54,18 @@ async function endOf(child: ChildProcess): Promise<string> {
 
 /**
  * In a process that another one started: does something when that one says that it is to end, or has gone. The process ends at
- * once if it has been told to end already and then the other one goes.
- * @param hasBeenTold whether it has been told to end
+ * once where it has said so first and gone then: it was told twice.
  */
-export function onParentsWord(stop: () => void, hasBeenTold: () => boolean): void {
+export function onParentsWord(stop: () => void): void {
   if (process.send === undefined) return;
-  process.on('message', (message) => message === END && stop());
-  process.once('disconnect', () => (hasBeenTold() ? process.exit(EXIT.interrupted) : stop()));
+  // Whoever else starts this program says nothing, and may well end by the same Ctrl-C.
+  let hasSaid = false;
+  process.on('message', (message) => {
+    if (message !== END) return;
+    hasSaid = true;
+    stop();
+  });
+  process.once('disconnect', () => (hasSaid ? process.exit(EXIT.interrupted) : stop()));
   if (!process.connected) stop();
   // Listening alone is no reason to stay.
   else process.channel?.unref();

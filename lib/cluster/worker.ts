@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { sha256OfFile } from '../sha256';
@@ -32,8 +33,11 @@ const JOBS_AHEAD = 2;
 const RETRY_PAUSE = 1000;
 /** How often to look for coordinators that this worker is of no use to, in milliseconds. */
 const BETWEEN_LOOKS = 60_000;
-/** How long ending waits for something else than a computation, in seconds: Redis may have gone, or be silent. */
-const HAND_OVER_SECONDS = 5;
+/** How long ending waits, in seconds: for a connection that is lost, or with nothing in hand for Redis to answer. */
+const LOST_SECONDS = 5;
+/** After the computations, for what is in hand to be handed over: the link may be slow, and memory full. */
+const HAND_OVER_SECONDS = 30;
+/** For the worker's own queue to be deleted. */
 const LEAVE_SECONDS = 2;
 
 export interface ClusterWorkerOptions {
@@ -86,7 +90,9 @@ export class ClusterWorker {
   private consumers: Worker<Bundle, BundleReply>[] = [];
   private presence!: Presence;
   private ownQueue!: string;
-  private readonly closing = new AbortController();
+  private isClosing = false;
+  /** Aborted when nothing more can be handed over. */
+  private readonly over = new AbortController();
   private looking: NodeJS.Timeout | undefined;
   /** Coordinators of which it has said that it is of no use to them. */
   private readonly useless = new Set<string>();
@@ -94,6 +100,8 @@ export class ClusterWorker {
   private free: Promise<unknown> = Promise.resolve();
   /** Computations that are under way or wait for their turn. */
   private computing = 0;
+  /** Jobs that it has taken and not handed over yet. */
+  private inHand = 0;
 
   private constructor(
     private readonly access: RedisAccess,
@@ -105,7 +113,7 @@ export class ClusterWorker {
   ) {
     this.blobs = new BlobStore(redis, access, (command) =>
       persist(command, {
-        ...{ signal: this.closing.signal, pause: RETRY_PAUSE },
+        ...{ signal: this.over.signal, pause: RETRY_PAUSE },
         onError: (error) => access.onError(error),
       }),
     );
@@ -140,14 +148,13 @@ export class ClusterWorker {
     );
     this.ownQueue = homeQueueOf(queue, this.presence.id);
     await this.presence.start();
-    if (this.closing.signal.aborted) return;
+    if (this.isClosing) return;
     this.consumers = [[queue, 1] as const, [this.ownQueue, JOBS_AHEAD] as const].map(([name, concurrency]) =>
       this.consume(name, concurrency, lockSeconds),
     );
     // It works without having said that.
     const look = (): Promise<void> => this.sayWhoWaits(queue).catch((error: Error) => access.onError(error));
-    await look();
-    if (this.closing.signal.aborted) return;
+    void look();
     this.looking = setInterval(() => redis.status === 'ready' && void look(), BETWEEN_LOOKS);
   }
 
@@ -235,8 +242,9 @@ export class ClusterWorker {
   }
 
   private async process(job: Job<Bundle, BundleReply>): Promise<BundleReply> {
-    const orders = this.checked(job);
+    this.inHand++;
     try {
+      const orders = this.checked(job);
       const flats = await Promise.all(orders.map((order) => this.metaParameters(order.job.metaParameters)));
       // Before its turn comes, so that the computer does not wait for it.
       const states = await Promise.all(orders.map((order) => this.stateOf(order)));
@@ -259,6 +267,7 @@ export class ClusterWorker {
         ),
       };
     } finally {
+      this.inHand--;
       this.counts.bytesSent = this.blobs.sent;
       this.counts.bytesReceived = this.blobs.received;
     }
@@ -330,27 +339,36 @@ export class ClusterWorker {
    * @param force leaves them to another worker
    */
   async close(force = false): Promise<void> {
+    this.isClosing = true;
     clearInterval(this.looking);
-    this.closing.abort();
     const left = this.presence.stop();
     await this.closeConsumers(force);
     // Without a connection a coordinator does it.
-    const isLost = this.redis.status !== 'ready';
-    const forgotten = left.then(() => (isLost ? undefined : deleteQueue(this.access, this.redis, this.ownQueue)));
+    const forgotten = left.then(() => (this.isLost ? undefined : deleteQueue(this.access, this.redis, this.ownQueue)));
     await within(1000 * LEAVE_SECONDS, forgotten);
-    await this.computer.close();
+    // First, so that whatever is still in hand does not count as failed.
     this.access.close();
+    this.over.abort();
+    await this.computer.close();
   }
 
-  /** Waits for computations; whatever else hangs, such as a connection that is lost, silent, or never was there, is left. */
+  private get isLost(): boolean {
+    return this.redis.status !== 'ready';
+  }
+
+  /** Waits for what is in hand; whatever else hangs, such as a connection that is silent or never was there, is left. */
   private async closeConsumers(force: boolean): Promise<void> {
-    const isLost = (): boolean => this.redis.status !== 'ready';
-    const closing = Promise.all(this.consumers.map((consumer) => consumer.close(force || isLost())));
+    // It may be back in a moment; BullMQ would wait for ever.
+    for (let lost = 0; !force && this.isLost && lost < LOST_SECONDS; lost += 0.1) await sleep(100);
+    const closing = Promise.all(this.consumers.map((consumer) => consumer.close(force || this.isLost)));
     let isOver = false;
     void closing.finally(() => (isOver = true)).catch(() => undefined);
-    for (let seconds = 0; !isOver && seconds < HAND_OVER_SECONDS;) {
+    let patience = LOST_SECONDS;
+    for (let [waited, lost] = [0, 0]; !isOver && waited < patience && lost < LOST_SECONDS; ) {
+      if (this.inHand > 0) patience = HAND_OVER_SECONDS;
       await within(1000, closing);
-      seconds = this.computing > 0 && !isLost() ? 0 : seconds + 1;
+      waited = this.computing > 0 ? 0 : waited + 1;
+      lost = this.isLost ? lost + 1 : 0;
     }
   }
 }

@@ -1,20 +1,27 @@
 import { Redis } from 'ioredis';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { start } from '../../cli/run';
+import { root, start } from '../../cli/run';
 import type { Outcome } from '../../cli/run';
 import { describeWithRedis, RedisServer } from '../redisServer';
 import { evolution, SHORT } from '../setup';
+import { Proxy } from './proxy';
 
-describeWithRedis('told to end', { timeout: 100_000 }, () => {
+/** Steps of a part that takes minutes, and of one that takes a second or two. */
+const LONG = 100_000;
+const SECONDS = 2000;
+
+describeWithRedis('told to end', { timeout: 120_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'cluster-ending-'));
   const file = join(folder, 'config.json');
   let server: RedisServer;
   let redis: Redis;
   let started: ReturnType<typeof start>[] = [];
+  let runs = 0;
   beforeAll(() => writeFileSync(file, JSON.stringify(SHORT)));
   beforeEach(async () => {
     server = await RedisServer.start();
@@ -30,11 +37,13 @@ describeWithRedis('told to end', { timeout: 100_000 }, () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  function command(...args: readonly string[]): ReturnType<typeof start> {
-    const process = start('lib/cli/main.ts', [...args, '--cluster', server.url]);
+  function keep(process: ReturnType<typeof start>): ReturnType<typeof start> {
     started.push(process);
     return process;
   }
+
+  const command = (...args: readonly string[]): ReturnType<typeof start> =>
+    keep(start('lib/cli/main.ts', [...args, '--cluster', server.url]));
 
   const coordinator = (run: string, configuration = file, name = 'learned-optimizer'): ReturnType<typeof start> =>
     command(
@@ -49,6 +58,11 @@ describeWithRedis('told to end', { timeout: 100_000 }, () => {
     return Number(/connected_clients:(\d+)/.exec(await redis.info('clients'))![1]);
   }
 
+  /** Waits until somebody waits for a command that Redis does not answer. */
+  async function waitUntilPaused(): Promise<void> {
+    while (!/flags=b/.test((await redis.call('CLIENT', 'LIST')) as string)) await sleep(20);
+  }
+
   const expectWorkerEnded = ({ code, stdout, stderr }: Outcome): void => {
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
     expect(stdout).toMatch(/^parts /);
@@ -60,6 +74,10 @@ describeWithRedis('told to end', { timeout: 100_000 }, () => {
     child.stderr!.on('data', (data: Buffer) => (said += data.toString()));
     return () => said;
   }
+
+  type Heard = [ReturnType<typeof start>, () => string];
+  const heard = (process: ReturnType<typeof start>): Heard => [process, listen(process)];
+  const workerOfTwo = (): Heard => heard(worker(2));
 
   /** The processes of a worker that have said that they wait for jobs. */
   const ready = (said: string): number[] =>
@@ -73,23 +91,50 @@ describeWithRedis('told to end', { timeout: 100_000 }, () => {
     }
   };
 
-  /** Starts a run whose parts are so many steps long, and waits until so many of its jobs are in hand. */
-  async function longJobs(count: number, steps: number): Promise<void> {
+  /** Configuration of a run whose parts are so many steps long. */
+  function longFile(steps: number): string {
     const [phase] = evolution(1000).phases;
     const estimator = { ...phase.estimator, truncation: steps, horizon: [steps, steps] };
     const long = join(folder, `long-${steps}.json`);
     writeFileSync(long, JSON.stringify({ ...SHORT, phases: [{ ...phase, estimator, horizonGrowth: undefined }] }));
-    coordinator(`long-${runs++}`, long);
-    const inHand = async (): Promise<number> => {
-      const lists = await redis.keys('*:active');
-      return (await Promise.all(lists.map((list) => redis.llen(list)))).reduce((sum, length) => sum + length, 0);
-    };
-    while ((await inHand()) < count) await sleep(20);
-    await sleep(500);
+    return long;
   }
-  let runs = 0;
-  /** Minutes of computation. */
-  const LONG = 100_000;
+
+  /**
+   * Starts a run whose parts are so many steps long, then, when they are in the queue of all workers, workers, and waits until
+   * so many of the jobs are in hand.
+   */
+  async function longJobs<T>(count: number, steps: number, begin: () => T): Promise<T> {
+    coordinator(`long-${runs++}`, longFile(steps));
+    while ((await keysOfAll('wait')).length === 0) await sleep(20);
+    const workers = begin();
+    while ((await inHand()).length < count) await sleep(20);
+    await sleep(500);
+    return workers;
+  }
+
+  /** Keys of the queue of all workers. */
+  const keysOfAll = async (name: string): Promise<string[]> =>
+    (await redis.keys(`*:${name}`)).filter((key) => !key.includes('-at-'));
+
+  /** Jobs of that queue that are in hand. */
+  async function inHand(): Promise<string[]> {
+    const [active] = await keysOfAll('active');
+    return active === undefined ? [] : redis.lrange(active, 0, -1);
+  }
+  /** What is in hand of the queue of all workers is completed when a worker has ended, whatever is done meanwhile. */
+  async function expectHandedOver(
+    { finished }: ReturnType<typeof start>,
+    meanwhile: () => Promise<void> | void,
+  ): Promise<void> {
+    const jobs = await inHand();
+    expect(jobs).not.toEqual([]);
+    await meanwhile();
+    expectWorkerEnded(await finished);
+    const [events] = await keysOfAll('events');
+    const completed = (await redis.xrange(events, '-', '+')).filter(([, fields]) => fields.includes('completed'));
+    expect(completed.map(([, fields]) => fields[fields.indexOf('jobId') + 1])).toEqual(expect.arrayContaining(jobs));
+  }
 
   it('a coordinator while nobody computes anything, or while Redis is gone, says so and ends with its last checkpoint', async () => {
     const processes = ['idle', 'cut'].map((name) => coordinator(name, file, name));
@@ -118,8 +163,7 @@ describeWithRedis('told to end', { timeout: 100_000 }, () => {
       // Commands that write wait, the others are answered: what starts waits to say that it is there.
       await redis.call('CLIENT', 'PAUSE', '600000', 'WRITE');
       const process = begin();
-      while ((await connections()) === before) await sleep(20);
-      await sleep(1000);
+      await waitUntilPaused();
       process.child.kill('SIGTERM');
       expect((await process.finished).code).toBe(code);
       await redis.call('CLIENT', 'UNPAUSE');
@@ -129,10 +173,8 @@ describeWithRedis('told to end', { timeout: 100_000 }, () => {
 
   it('while it starts and Redis goes, a worker ends', async () => {
     await redis.call('CLIENT', 'PAUSE', '600000', 'WRITE');
-    const before = await connections();
     const { child, finished } = worker();
-    while ((await connections()) === before) await sleep(20);
-    await sleep(1000);
+    await waitUntilPaused();
     child.kill('SIGTERM');
     await server.down('SIGKILL');
     expectWorkerEnded(await finished);
@@ -141,8 +183,7 @@ describeWithRedis('told to end', { timeout: 100_000 }, () => {
   it.each(['goes before that', 'goes after that', 'is silent'])(
     "with a job in hand, when Redis %s, a worker ends long before its lock's seconds",
     async (when) => {
-      const { child, finished } = worker();
-      await longJobs(1, LONG);
+      const { child, finished } = await longJobs(1, LONG, worker);
       const key = (await redis.keys('*:member:*')).find((name) => name !== undefined)!;
       const workers = async (): Promise<number> => (await redis.keys('*:member:*')).length;
       expect([key !== undefined, await workers()]).toEqual([true, 2]);
@@ -177,28 +218,98 @@ describeWithRedis('told to end', { timeout: 100_000 }, () => {
   });
 
   it('with jobs in hand, all processes of a worker do them first, whoever else has told them to end', async () => {
-    const both = worker(2);
-    const said = listen(both);
+    const [both, said] = await longJobs(2, SECONDS, workerOfTwo);
     while (ready(said()).length < 2) await sleep(20);
-    await longJobs(2, 2000);
-    // As one who ends all processes of a group.
-    for (const id of [both.child.pid!, ...ready(said())]) process.kill(id, 'SIGTERM');
-    const { code, stdout } = await both.finished;
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/^parts {2}[1-9]/)]);
-    expect(await redis.keys('*:lock')).toEqual([]);
+    await expectHandedOver(both, () => {
+      // As one who ends all processes of a group.
+      for (const id of [both.child.pid!, ...ready(said())]) process.kill(id, 'SIGTERM');
+    });
+  });
+
+  it('with a job in hand, when the connection is lost for a moment, a worker hands it over', async () => {
+    const one = await longJobs(1, SECONDS, worker);
+    await expectHandedOver(one, async () => {
+      await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      one.child.kill('SIGTERM');
+    });
+  });
+
+  it("with a job in hand, when Redis's memory is full for a while, a worker hands it over", async () => {
+    const one = await longJobs(1, SECONDS, worker);
+    await expectHandedOver(one, async () => {
+      await redis.config('SET', 'maxmemory', '1');
+      one.child.kill('SIGTERM');
+      // Longer than the computation.
+      await sleep(8000);
+      await redis.config('SET', 'maxmemory', '0');
+    });
+  });
+
+  it('with a job in hand, over a slow link, a worker hands it over', async () => {
+    const proxy = await Proxy.open(server.port);
+    const url = `redis://127.0.0.1:${proxy.port}`;
+    const one = await longJobs(1, SECONDS, () =>
+      keep(start('lib/cli/main.ts', ['worker', '--processes', '1', '--cluster', url])),
+    );
+    await expectHandedOver(one, () => {
+      // What is handed over has some tens of kilobytes.
+      proxy.bytesPerSecond = 5000;
+      one.child.kill('SIGTERM');
+    });
+    proxy.close();
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'with a job in hand, told by SIGTERM and %s, a worker ends at once',
+    async (second) => {
+      const [one, said] = await longJobs(1, LONG, () => heard(worker()));
+      one.child.kill('SIGTERM');
+      while (!said().includes('ends when the jobs in hand are done')) await sleep(20);
+      one.child.kill(second);
+      expect((await one.finished).code).toBe(130);
+    },
+  );
+
+  it('with the process that started it, a coordinator ends after the iteration, with a checkpoint', async () => {
+    const out = join(folder, 'foreign');
+    const args = [
+      'meta-train',
+      '--out',
+      out,
+      '--config',
+      longFile(SECONDS),
+      '--no-validation',
+      '--cluster',
+      server.url,
+    ];
+    const program = `const { fork } = require('node:child_process');
+      const child = fork('lib/cli/main.ts', ${JSON.stringify(args)}, { execArgv: ['--import', 'tsx'] });
+      console.log(child.pid);`;
+    const launcher = spawn(process.execPath, ['-e', program], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    let [printed, said] = ['', ''];
+    launcher.stdout.on('data', (data: Buffer) => (printed += data.toString()));
+    launcher.stderr.on('data', (data: Buffer) => (said += data.toString()));
+    while ((await keysOfAll('wait')).length === 0) await sleep(20);
+    worker(2);
+    while ((await inHand()).length === 0) await sleep(20);
+    // Ctrl-C, for both of them.
+    process.kill(Number(printed), 'SIGINT');
+    await sleep(200);
+    launcher.kill('SIGKILL');
+    while (isThere(Number(printed))) await sleep(20);
+    expect(said).toContain('go on with --resume');
+    expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(true);
   });
 
   it('with jobs in hand, told a second time, all processes of a worker end at once', async () => {
-    const both = worker(2);
-    const said = listen(both);
+    const [both, said] = await longJobs(2, LONG, workerOfTwo);
     while (ready(said()).length < 2) await sleep(20);
-    await longJobs(2, LONG);
     both.child.kill('SIGTERM');
     while (said().split('ends when the jobs in hand are done').length < 3) await sleep(20);
     await sleep(500);
     expect(ready(said()).some(isThere)).toBe(true);
     both.child.kill('SIGTERM');
-    expect((await both.finished).signal).toBe('SIGTERM');
+    expect((await both.finished).code).toBe(130);
     while (ready(said()).some(isThere)) await sleep(20);
   });
 

@@ -1,11 +1,14 @@
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 
-/** A connection to a port that can be cut, or swallow what is sent without a word. */
+/** A connection to a port that can be cut, be slow, or swallow what is sent without a word. */
 export class Proxy {
   private readonly sockets = new Set<Socket>();
   private cut = false;
   private swallows = false;
+  /** How much goes through, in each direction of each connection. */
+  bytesPerSecond = Infinity;
+
   private constructor(
     private readonly server: Server,
     readonly port: number,
@@ -29,7 +32,11 @@ export class Proxy {
         let silent = false;
         from.on('data', (data) => {
           silent ||= proxy.swallows;
-          if (!silent) to.write(data);
+          if (silent) return;
+          to.write(data);
+          if (proxy.bytesPerSecond === Infinity) return;
+          from.pause();
+          setTimeout(() => from.resume(), (1000 * data.length) / proxy.bytesPerSecond);
         });
       }
     });

@@ -58,6 +58,15 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
     return Number(/connected_clients:(\d+)/.exec(await redis.info('clients'))![1]);
   }
 
+  /** As many as there are when nobody comes or goes any more. */
+  async function settled(): Promise<number> {
+    for (;;) {
+      const before = await connected();
+      await sleep(500);
+      if ((await connected()) === before) return before;
+    }
+  }
+
   /** Keys of the jobs that there are, in any queue. */
   async function jobKeys(): Promise<string[]> {
     return (await redis.keys(`learned-optimizer:${queue}*:*`)).filter((key) => /:[0-9a-f]{40}$/.test(key));
@@ -142,9 +151,9 @@ describeWithRedis('whoever else can write to Redis', { timeout: 300_000 }, () =>
 
   it('has taken all connections but those that there are: jobs are looked at without events, the same bits', async () => {
     // Both workers have theirs: one, and one to wait with for each of two queues.
-    while ((await connected()) > 1) await sleep(20);
+    const before = await settled();
     workers = [startWorker(server.url, { delay: 50 }), startWorker(server.url, { delay: 50 })];
-    while ((await connected()) < 1 + 6) await sleep(20);
+    while ((await connected()) < before + 6) await sleep(20);
     const connections = await connected();
     // The coordinator gets its two and one for the events of the queue of all, and none for those of its workers' queues.
     await redis.config('SET', 'maxclients', `${connections + 3}`);

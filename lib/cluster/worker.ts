@@ -364,7 +364,7 @@ export class ClusterWorker {
     let isOver = false;
     void closing.finally(() => (isOver = true)).catch(() => undefined);
     let patience = LOST_SECONDS;
-    for (let [waited, lost] = [0, 0]; !isOver && waited < patience && lost < LOST_SECONDS; ) {
+    for (let [waited, lost] = [0, 0]; !isOver && waited < patience && lost < LOST_SECONDS;) {
       if (this.inHand > 0) patience = HAND_OVER_SECONDS;
       await within(1000, closing);
       waited = this.computing > 0 ? 0 : waited + 1;

@@ -41,6 +41,9 @@ export function addressOf({ cluster, clusterFile, clusterName }: ClusterCommandO
 /** The longest that a timer can wait, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** Signals within so long are one: whoever ends a group of processes reaches one twice if another passes it on, as npm does. */
+const ONE_WORD_SECONDS = 0.5;
+
 /** A timer that may wait for months, and that the process does not stay for. */
 function after(milliseconds: number, what: () => void): void {
   const left = milliseconds - LONGEST_TIMER;
@@ -55,11 +58,11 @@ export function endOnSigterm(signal: AbortSignal, minutes?: number): AbortSignal
   // Not AbortSignal.any: Node 20 may collect a signal of it as garbage, and then it never comes.
   const controller = new AbortController();
   const stop = (): void => controller.abort(new Interrupted('stopped'));
-  let isSecond = false;
+  let first: number | undefined;
   const onSignal = (): void => {
+    first ??= performance.now();
     // Not left to the default action, which the first process of a container does not have.
-    if (isSecond) process.exit(EXIT.interrupted);
-    isSecond = true;
+    if (performance.now() - first > 1000 * ONE_WORD_SECONDS) process.exit(EXIT.interrupted);
     controller.abort(signal.aborted ? signal.reason : new Interrupted('stopped'));
   };
   process.on('SIGTERM', onSignal);

@@ -141,7 +141,11 @@ export class Coordinator {
     // Who could not say it for a while has not gone.
     const before = this.access.wasLostWithin(RETURN_SECONDS) ? this.members : [];
     this.members = [...found, ...before.filter((member) => !found.some(({ id }) => id === member.id))];
-    this.dispatcher.setWorkers(this.fitting.map(({ id }) => id));
+    const leaving = this.members.filter((member) => member.leaving).map(({ id }) => id);
+    this.dispatcher.setWorkers(
+      this.fitting.map(({ id }) => id),
+      leaving,
+    );
     this.complain();
   }
 
@@ -157,7 +161,7 @@ export class Coordinator {
   }
 
   private get fitting(): readonly Member[] {
-    return this.members.filter(({ role, queue }) => role === 'worker' && queue === this.queue);
+    return this.members.filter(({ role, queue, leaving }) => role === 'worker' && queue === this.queue && !leaving);
   }
 
   counts(): CoordinatorCounts {

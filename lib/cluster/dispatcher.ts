@@ -56,6 +56,8 @@ export class Dispatcher {
   /** By the ids of jobs. An order that is being repaired is in none. */
   private readonly sent = new Map<string, Sent>();
   private readonly queues: WorkerQueues;
+  /** Workers that end when what they have in hand is done. */
+  private leaving: ReadonlySet<string> = new Set();
   private waiting: Outstanding[] = [];
   private timer: NodeJS.Timeout | undefined;
   private readonly closing = new AbortController();
@@ -138,9 +140,13 @@ export class Dispatcher {
     return this.queues.workers;
   }
 
-  /** To be told, again and again, which workers are there. The jobs of one that has gone are for all others. */
-  setWorkers(ids: Iterable<string>): void {
+  /**
+   * To be told, again and again, which workers are there. The jobs of one that has gone are for all others.
+   * @param leaving workers that take no more jobs, and still do those that they have in hand
+   */
+  setWorkers(ids: Iterable<string>, leaving: Iterable<string> = []): void {
     this.queues.setWorkers(ids);
+    this.leaving = new Set(leaving);
     this.evict();
     this.queues.closeUnneeded([...this.sent.values()].map(({ home }) => home));
   }
@@ -150,12 +156,17 @@ export class Dispatcher {
     return this.queues.sweep();
   }
 
-  /** Takes back the jobs of workers that have gone. */
+  /** Takes back the jobs of workers that have gone, and those that one that is leaving has not begun. */
   private evict(): void {
     for (const { id, home } of this.sent.values()) {
       if (home === undefined || this.workers.has(home)) continue;
-      this.handle(id, async (gone) => {
-        if (!this.workers.has(home)) await this.takeBack(gone, (o) => this.repair(o));
+      this.handle(id, async (job) => {
+        if (this.workers.has(home)) return;
+        const outcome = await (await this.queues.of(home)).look(id);
+        // Nobody may have heard of it yet.
+        if (outcome.is === 'completed') return this.accept(job, outcome.reply);
+        if (outcome.is === 'active' && this.leaving.has(home)) return;
+        await this.takeBack(job, (o) => this.repair(o));
       });
     }
   }

@@ -232,6 +232,17 @@ function parsed(text: string | null): unknown {
   }
 }
 
+/** Whether a queue holds no job, neither one to be done nor one that has ended. */
+export async function isQueueEmpty(access: RedisAccess, redis: Redis, name: string): Promise<boolean> {
+  const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name, skipMetasUpdate: true });
+  queue.on('error', (error) => access.onError(error));
+  try {
+    return Object.values(await queue.getJobCounts()).every((count) => count === 0);
+  } finally {
+    await queue.close();
+  }
+}
+
 /** Deletes a queue with all its jobs, whoever is at them. */
 export async function deleteQueue(access: RedisAccess, redis: Redis, name: string): Promise<void> {
   const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name, skipMetasUpdate: true });

@@ -36,6 +36,8 @@ export interface Member {
   readonly node: string;
   /** What it has done so far. */
   readonly counts: Readonly<Record<string, number>>;
+  /** It takes no more jobs, and ends when those in hand are done. */
+  readonly leaving?: boolean;
 }
 
 /** A process's sign of life. */
@@ -43,6 +45,7 @@ export class Presence {
   readonly id = randomBytes(6).toString('hex');
   private timer: NodeJS.Timeout | undefined;
   private isSaying = false;
+  private isLeaving = false;
   private isStopped = false;
 
   constructor(
@@ -67,10 +70,18 @@ export class Presence {
     // While there is no connection the first sign waits; more would be sent all at once.
     if (this.isSaying) return;
     this.isSaying = true;
-    const member: Member = { id: this.id, host: hostname(), process: process.pid, ...this.describe() };
+    const leaving = this.isLeaving || undefined;
+    const member: Member = { id: this.id, host: hostname(), process: process.pid, ...this.describe(), leaving };
     const milliseconds = Math.ceil(1000 * this.believedSeconds);
     await this.redis.set(this.key, JSON.stringify(member), 'PX', milliseconds).catch(() => undefined);
     this.isSaying = false;
+    if (this.isLeaving && !leaving && !this.isStopped) await this.say();
+  }
+
+  /** Says that it is there still, but takes no more jobs. */
+  async leave(): Promise<void> {
+    this.isLeaving = true;
+    await this.say();
   }
 
   async stop(): Promise<void> {
@@ -92,7 +103,7 @@ export async function isMember(redis: Redis, access: RedisAccess, id: string): P
 
 function readMember(text: string): Member | undefined {
   try {
-    const { role, id, host, process, queue, version, isa, node, counts } = JSON.parse(text) as Member;
+    const { role, id, host, process, queue, version, isa, node, counts, leaving } = JSON.parse(text) as Member;
     const texts = [id, host, queue, version, isa, node].every(
       (value) => typeof value === 'string' && value.length < 300,
     );
@@ -100,7 +111,8 @@ function readMember(text: string): Member | undefined {
       return undefined;
     }
     const numbers = Object.entries(counts ?? {}).filter(([, value]) => typeof value === 'number');
-    return { role, id, host, process, queue, version, isa, node, counts: Object.fromEntries(numbers) };
+    const member = { role, id, host, process, queue, version, isa, node, counts: Object.fromEntries(numbers) };
+    return leaving === true ? { ...member, leaving } : member;
   } catch {
     return undefined;
   }

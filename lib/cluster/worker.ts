@@ -17,7 +17,7 @@ import { decodeMetaParameters, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import { membersOf, Presence } from './presence';
 import { FamilyStates } from './familyStates';
-import { deleteQueue } from './jobQueue';
+import { deleteQueue, isQueueEmpty } from './jobQueue';
 import { DEFAULT_NAME, RedisAccess } from './redis';
 import type { Say } from './redis';
 
@@ -37,7 +37,7 @@ const BETWEEN_LOOKS = 60_000;
 const LOST_SECONDS = 5;
 /** After the computations, for what is in hand to be handed over: the link may be slow, and memory full. */
 const HAND_OVER_SECONDS = 30;
-/** For the worker's own queue to be deleted. */
+/** For the worker's own queue to be emptied and deleted, and for its sign of life to be. */
 const LEAVE_SECONDS = 2;
 
 export interface ClusterWorkerOptions {
@@ -305,7 +305,8 @@ export class ClusterWorker {
       return await this.computer.run({ tasks, forget });
     } catch (error) {
       this.states.clear();
-      this.counts.failed += tasks.length;
+      // Ending in the middle of it is no failure.
+      if (!this.over.signal.aborted) this.counts.failed += tasks.length;
       throw error;
     }
   }
@@ -341,15 +342,20 @@ export class ClusterWorker {
   async close(force = false): Promise<void> {
     this.isClosing = true;
     clearInterval(this.looking);
-    const left = this.presence.stop();
+    void this.presence.leave();
     await this.closeConsumers(force);
-    // Without a connection a coordinator does it.
-    const forgotten = left.then(() => (this.isLost ? undefined : deleteQueue(this.access, this.redis, this.ownQueue)));
-    await within(1000 * LEAVE_SECONDS, forgotten);
+    if (!this.isLost) await within(1000 * LEAVE_SECONDS, this.deleteOwnQueue());
+    await within(1000 * LEAVE_SECONDS, this.presence.stop());
     // First, so that whatever is still in hand does not count as failed.
     this.access.close();
     this.over.abort();
     await this.computer.close();
+  }
+
+  /** Once coordinators have taken everything that is in it; else, or without a connection, it is for them to delete. */
+  private async deleteOwnQueue(): Promise<void> {
+    while (!(await isQueueEmpty(this.access, this.redis, this.ownQueue))) await sleep(50);
+    await deleteQueue(this.access, this.redis, this.ownQueue);
   }
 
   private get isLost(): boolean {

@@ -22,8 +22,8 @@ function printTables({ members, queues }: ClusterStatus, streams: Context['strea
     streams,
     tableText({
       columns: [left('role'), left('host'), right('process'), left('queue'), left('so far')],
-      rows: members.map(({ role, host, process, queue, counts }) => [
-        ...[role, host, String(process), queue],
+      rows: members.map(({ role, leaving, host, process, queue, counts }) => [
+        ...[leaving ? `${role}, leaving` : role, host, String(process), queue],
         Object.entries(counts)
           .map(([name, value]) => `${name} ${Number(value.toFixed(1)).toLocaleString('en')}`)
           .join(', '),

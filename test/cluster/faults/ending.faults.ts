@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,7 +66,7 @@ describeWithRedis('told to end', { timeout: 120_000 }, () => {
 
   const expectWorkerEnded = ({ code, stdout, stderr }: Outcome): void => {
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
-    expect(stdout).toMatch(/^parts /);
+    expect(stdout).toMatch(/^parts .* failed 0$/m);
   };
 
   /** What a process has written to standard error so far. */
@@ -221,25 +222,38 @@ describeWithRedis('told to end', { timeout: 120_000 }, () => {
     const [both, said] = await longJobs(2, SECONDS, workerOfTwo);
     while (ready(said()).length < 2) await sleep(20);
     await expectHandedOver(both, () => {
-      // As one who ends all processes of a group.
-      for (const id of [both.child.pid!, ...ready(said())]) process.kill(id, 'SIGTERM');
+      // As one who ends all processes of a group, and another that passes it on.
+      for (const id of [both.child.pid!, ...ready(said())]) for (let k = 0; k < 2; k++) process.kill(id, 'SIGTERM');
     });
   });
 
+  /** A worker that reaches Redis in another way. */
+  const workerBy = (proxy: Proxy): Heard =>
+    heard(keep(start('lib/cli/main.ts', ['worker', '--processes', '1', '--cluster', proxyUrl(proxy)])));
+  const proxyUrl = ({ port }: Proxy): string => `redis://127.0.0.1:${port}`;
+
   it('with a job in hand, when the connection is lost for a moment, a worker hands it over', async () => {
-    const one = await longJobs(1, SECONDS, worker);
+    const proxy = await Proxy.open(server.port);
+    const [one, said] = await longJobs(1, SECONDS, () => workerBy(proxy));
+    const members = async (): Promise<number> => (await redis.keys('*:member:*')).length;
+    expect(await members()).toBe(2);
     await expectHandedOver(one, async () => {
-      await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      proxy.sever();
+      while (!said().includes('lost')) await sleep(20);
       one.child.kill('SIGTERM');
+      await sleep(2000);
+      proxy.mend();
     });
+    expect(await members()).toBe(1);
+    proxy.close();
   });
 
   it("with a job in hand, when Redis's memory is full for a while, a worker hands it over", async () => {
-    const one = await longJobs(1, SECONDS, worker);
+    const [one, said] = await longJobs(1, SECONDS, () => heard(worker()));
     await expectHandedOver(one, async () => {
       await redis.config('SET', 'maxmemory', '1');
       one.child.kill('SIGTERM');
-      // Longer than the computation.
+      while (!said().includes('OOM')) await sleep(20);
       await sleep(8000);
       await redis.config('SET', 'maxmemory', '0');
     });
@@ -247,10 +261,7 @@ describeWithRedis('told to end', { timeout: 120_000 }, () => {
 
   it('with a job in hand, over a slow link, a worker hands it over', async () => {
     const proxy = await Proxy.open(server.port);
-    const url = `redis://127.0.0.1:${proxy.port}`;
-    const one = await longJobs(1, SECONDS, () =>
-      keep(start('lib/cli/main.ts', ['worker', '--processes', '1', '--cluster', url])),
-    );
+    const [one] = await longJobs(1, SECONDS, () => workerBy(proxy));
     await expectHandedOver(one, () => {
       // What is handed over has some tens of kilobytes.
       proxy.bytesPerSecond = 5000;
@@ -265,6 +276,7 @@ describeWithRedis('told to end', { timeout: 120_000 }, () => {
       const [one, said] = await longJobs(1, LONG, () => heard(worker()));
       one.child.kill('SIGTERM');
       while (!said().includes('ends when the jobs in hand are done')) await sleep(20);
+      await sleep(1000);
       one.child.kill(second);
       expect((await one.finished).code).toBe(130);
     },
@@ -296,7 +308,8 @@ describeWithRedis('told to end', { timeout: 120_000 }, () => {
     process.kill(Number(printed), 'SIGINT');
     await sleep(200);
     launcher.kill('SIGKILL');
-    while (isThere(Number(printed))) await sleep(20);
+    // Its output is at its end when the coordinator has gone.
+    await once(launcher, 'close');
     expect(said).toContain('go on with --resume');
     expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(true);
   });
@@ -306,7 +319,7 @@ describeWithRedis('told to end', { timeout: 120_000 }, () => {
     while (ready(said()).length < 2) await sleep(20);
     both.child.kill('SIGTERM');
     while (said().split('ends when the jobs in hand are done').length < 3) await sleep(20);
-    await sleep(500);
+    await sleep(1000);
     expect(ready(said()).some(isThere)).toBe(true);
     both.child.kill('SIGTERM');
     expect((await both.finished).code).toBe(130);

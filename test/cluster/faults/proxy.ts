@@ -1,13 +1,15 @@
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 
-/** A connection to a port that can be cut, be slow, or swallow what is sent without a word. */
+/** A connection to a port that can be cut, be slow or far, or swallow what is sent without a word. */
 export class Proxy {
   private readonly sockets = new Set<Socket>();
   private cut = false;
   private swallows = false;
   /** How much goes through, in each direction of each connection. */
   bytesPerSecond = Infinity;
+  /** For how long everything is under way, in each direction. */
+  milliseconds = 0;
 
   private constructor(
     private readonly server: Server,
@@ -33,7 +35,8 @@ export class Proxy {
         from.on('data', (data) => {
           silent ||= proxy.swallows;
           if (silent) return;
-          to.write(data);
+          if (proxy.milliseconds === 0) to.write(data);
+          else setTimeout(() => to.writable && to.write(data), proxy.milliseconds);
           if (proxy.bytesPerSecond === Infinity) return;
           from.pause();
           setTimeout(() => from.resume(), (1000 * data.length) / proxy.bytesPerSecond);

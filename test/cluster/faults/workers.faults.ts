@@ -57,6 +57,34 @@ describeWithRedis('faults of workers', { timeout: 300_000 }, () => {
     expect(counts).toMatchObject({ results: 420, repaired: 0, recomputed: 0, dropped: 0 });
   });
 
+  it('one told to end does what it has in hand, far from the coordinator or not: nobody does that again, the same bits', async () => {
+    const own = await RedisServer.start();
+    const proxy = await Proxy.open(own.port);
+    proxy.milliseconds = 150;
+    workers = [1, 2].map(() => startWorker(own.url, { delay: 1500, lockSeconds: 30 }));
+    await membersThere(own.url, 'worker', 2);
+    const [leaver, other] = workers;
+    const computing = ({ lines }: WorkerChild): string[] => lines().filter((line) => line.startsWith('computing'));
+    const twice = evolution(2);
+    let first: string[][] | undefined;
+    const run = runOnCluster(`redis://127.0.0.1:${proxy.port}`, twice, {
+      pollSeconds: 0.5,
+      onIteration: (iteration) => (first = iteration === 1 ? workers.map(computing) : first),
+    });
+    while (first === undefined || computing(leaver).length === first[0].length) await sleep(20);
+    leaver.child.kill('SIGTERM');
+    const { average, counts } = await run;
+    expect(average).toEqual(await metaTrain({ config: twice, threads: 1 }));
+    expect(counts).toMatchObject({ results: 14, dropped: 0 });
+    // What it had not begun is for the other one, with the states that it takes along.
+    const [byLeaver, byOther] = [leaver, other].map((worker, k) => computing(worker).slice(first![k].length));
+    expect(byLeaver).not.toEqual([]);
+    expect(byOther.filter((family) => byLeaver.includes(family))).toEqual([]);
+    expect((await leaver.finished).code).toBe(0);
+    proxy.close();
+    await own.stop();
+  });
+
   it('all gone and others come: the run waits, says so, and the bits are the same', async () => {
     workers = [startWorker(server.url)];
     const run = runOnCluster(server.url, config, {

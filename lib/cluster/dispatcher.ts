@@ -145,10 +145,10 @@ export class Dispatcher {
    * @param leaving workers that take no more jobs, and still do those that they have in hand
    */
   setWorkers(ids: Iterable<string>, leaving: Iterable<string> = []): void {
-    this.queues.setWorkers(ids);
     this.leaving = new Set(leaving);
+    this.queues.setWorkers(ids, this.leaving);
     this.evict();
-    this.queues.closeUnneeded([...this.sent.values()].map(({ home }) => home));
+    this.queues.closeUnneeded([...[...this.sent.values()].map(({ home }) => home), ...this.leaving]);
   }
 
   /** Deletes what workers left that went while no coordinator was there. */
@@ -162,10 +162,11 @@ export class Dispatcher {
       if (home === undefined || this.workers.has(home)) continue;
       this.handle(id, async (job) => {
         if (this.workers.has(home)) return;
-        const outcome = await (await this.queues.of(home)).look(id);
+        const looking = this.queues.of(home).then((queue) => queue.look(id));
+        const outcome = await looking.catch((error: Error) => this.access.onError(error));
         // Nobody may have heard of it yet.
-        if (outcome.is === 'completed') return this.accept(job, outcome.reply);
-        if (outcome.is === 'active' && this.leaving.has(home)) return;
+        if (outcome?.is === 'completed') return this.accept(job, outcome.reply);
+        if (outcome?.is === 'active' && this.leaving.has(home)) return;
         await this.takeBack(job, (o) => this.repair(o));
       });
     }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobsOptions, Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { within } from './patience';
@@ -8,6 +9,8 @@ import type { RedisAccess } from './redis';
 const CLOSE_PATIENCE = 3000;
 /** Before events are read again after one that could not be, in milliseconds. */
 const EVENTS_PAUSE = 1000;
+/** Between two looks whether what was done has been taken, in milliseconds. */
+const TAKEN_PAUSE = 50;
 /** How often a connection for events is closed in a row before somebody is told. */
 const MOST_CLOSED = 5;
 /** How often a job is tried by workers before it counts as failed; the pause between two tries, in milliseconds. */
@@ -232,22 +235,24 @@ function parsed(text: string | null): unknown {
   }
 }
 
-/** Whether a queue holds no job, neither one to be done nor one that has ended. */
-export async function isQueueEmpty(access: RedisAccess, redis: Redis, name: string): Promise<boolean> {
-  const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name, skipMetasUpdate: true });
-  queue.on('error', (error) => access.onError(error));
-  try {
-    return Object.values(await queue.getJobCounts()).every((count) => count === 0);
-  } finally {
-    await queue.close();
-  }
-}
-
 /** Deletes a queue with all its jobs, whoever is at them. */
 export async function deleteQueue(access: RedisAccess, redis: Redis, name: string): Promise<void> {
   const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name, skipMetasUpdate: true });
   queue.on('error', (error) => access.onError(error));
   try {
+    await queue.obliterate({ force: true });
+  } finally {
+    await queue.close();
+  }
+}
+
+/** Deletes a queue when all that was done of it has been taken, unless jobs wait in it: those are for whoever put them there. */
+export async function deleteOnceTaken(access: RedisAccess, redis: Redis, name: string): Promise<void> {
+  const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name, skipMetasUpdate: true });
+  queue.on('error', (error) => access.onError(error));
+  try {
+    while ((await queue.getJobCountByTypes('active', 'completed')) > 0) await sleep(TAKEN_PAUSE);
+    if ((await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed')) > 0) return;
     await queue.obliterate({ force: true });
   } finally {
     await queue.close();

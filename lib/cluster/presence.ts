@@ -72,7 +72,9 @@ export class Presence {
     this.isSaying = true;
     const leaving = this.isLeaving || undefined;
     const member: Member = { id: this.id, host: hostname(), process: process.pid, ...this.describe(), leaving };
-    const milliseconds = Math.ceil(1000 * this.believedSeconds);
+    // It may be ended at any time now, and what it has in hand waits for that.
+    const seconds = leaving ? Math.min(this.believedSeconds, BELIEVED_SECONDS) : this.believedSeconds;
+    const milliseconds = Math.ceil(1000 * seconds);
     await this.redis.set(this.key, JSON.stringify(member), 'PX', milliseconds).catch(() => undefined);
     this.isSaying = false;
     if (this.isLeaving && !leaving && !this.isStopped) await this.say();

@@ -17,7 +17,7 @@ import { decodeMetaParameters, PayloadError } from './payloads';
 import type { BlobRef } from './payloads';
 import { membersOf, Presence } from './presence';
 import { FamilyStates } from './familyStates';
-import { deleteQueue, isQueueEmpty } from './jobQueue';
+import { deleteOnceTaken } from './jobQueue';
 import { DEFAULT_NAME, RedisAccess } from './redis';
 import type { Say } from './redis';
 
@@ -344,18 +344,13 @@ export class ClusterWorker {
     clearInterval(this.looking);
     void this.presence.leave();
     await this.closeConsumers(force);
-    if (!this.isLost) await within(1000 * LEAVE_SECONDS, this.deleteOwnQueue());
+    // Without a connection, or in a longer time, it is for coordinators to delete.
+    if (!this.isLost) await within(1000 * LEAVE_SECONDS, deleteOnceTaken(this.access, this.redis, this.ownQueue));
     await within(1000 * LEAVE_SECONDS, this.presence.stop());
     // First, so that whatever is still in hand does not count as failed.
     this.access.close();
     this.over.abort();
     await this.computer.close();
-  }
-
-  /** Once coordinators have taken everything that is in it; else, or without a connection, it is for them to delete. */
-  private async deleteOwnQueue(): Promise<void> {
-    while (!(await isQueueEmpty(this.access, this.redis, this.ownQueue))) await sleep(50);
-    await deleteQueue(this.access, this.redis, this.ownQueue);
   }
 
   private get isLost(): boolean {

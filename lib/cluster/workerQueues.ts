@@ -34,12 +34,16 @@ export class WorkerQueues {
     return this.here;
   }
 
-  /** @param ids of the workers that are there */
-  setWorkers(ids: Iterable<string>): void {
+  /**
+   * @param ids of the workers that are there
+   * @param leaving those that take no more jobs
+   */
+  setWorkers(ids: Iterable<string>, leaving: Iterable<string> = []): void {
     const before = this.here;
     this.here = new Set([...ids].filter((id) => !this.isDeaf(id)));
     for (const id of before) if (!this.here.has(id)) this.gone.add(id);
     for (const id of this.here) this.gone.delete(id);
+    for (const id of leaving) this.gone.add(id);
   }
 
   /** A result has come from a worker, perhaps before it has said itself that it is there. */

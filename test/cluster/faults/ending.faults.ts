@@ -196,7 +196,10 @@ describeWithRedis('told to end', { timeout: 120_000 }, () => {
       if (when === 'is silent') server.silence();
       child.kill('SIGTERM');
       if (when === 'goes after that') {
-        while ((await workers()) === 2) await sleep(20);
+        // It waits for its computation.
+        const isLeaving = async (): Promise<boolean> =>
+          (await redis.mget(await redis.keys('*:member:*'))).some((member) => member?.includes('"leaving":true'));
+        while (!(await isLeaving())) await sleep(20);
         await server.stop();
       }
       const ended = await finished;

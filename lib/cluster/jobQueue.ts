@@ -235,26 +235,32 @@ function parsed(text: string | null): unknown {
   }
 }
 
-/** Deletes a queue with all its jobs, whoever is at them. */
-export async function deleteQueue(access: RedisAccess, redis: Redis, name: string): Promise<void> {
+/** Does something with a queue whose jobs are not to be listened to. */
+async function withQueue(
+  access: RedisAccess,
+  redis: Redis,
+  name: string,
+  what: (queue: Queue) => Promise<void>,
+): Promise<void> {
   const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name, skipMetasUpdate: true });
   queue.on('error', (error) => access.onError(error));
   try {
-    await queue.obliterate({ force: true });
+    await what(queue);
   } finally {
     await queue.close();
   }
 }
 
+/** Deletes a queue with all its jobs, whoever is at them. */
+export function deleteQueue(access: RedisAccess, redis: Redis, name: string): Promise<void> {
+  return withQueue(access, redis, name, (queue) => queue.obliterate({ force: true }));
+}
+
 /** Deletes a queue when all that was done of it has been taken, unless jobs wait in it: those are for whoever put them there. */
-export async function deleteOnceTaken(access: RedisAccess, redis: Redis, name: string): Promise<void> {
-  const queue = new access.bullmq.Queue(name, { connection: redis, prefix: access.name, skipMetasUpdate: true });
-  queue.on('error', (error) => access.onError(error));
-  try {
+export function deleteOnceTaken(access: RedisAccess, redis: Redis, name: string): Promise<void> {
+  return withQueue(access, redis, name, async (queue) => {
     while ((await queue.getJobCountByTypes('active', 'completed')) > 0) await sleep(TAKEN_PAUSE);
     if ((await queue.getJobCountByTypes('waiting', 'prioritized', 'delayed')) > 0) return;
     await queue.obliterate({ force: true });
-  } finally {
-    await queue.close();
-  }
+  });
 }
